@@ -1,0 +1,7 @@
+module github.com/counterfoil/counterfoil/consumer-service
+
+go 1.26.0
+
+require github.com/counterfoil/counterfoil/shared v0.0.0
+
+replace github.com/counterfoil/counterfoil/shared => ../shared
