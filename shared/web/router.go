@@ -1,0 +1,158 @@
+// Package web is the HTTP platform of the services: a router whose every answer carries a correlation id, whose every
+// error is a problem document, and whose every request is logged once and counted; health; and the admin port.
+//
+// It promises nothing about the meaning of a route; packages called api hold those.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/counterfoil/counterfoil/shared/command"
+	"github.com/counterfoil/counterfoil/shared/fault"
+	"github.com/counterfoil/counterfoil/shared/telemetry"
+)
+
+// MaxBody is the largest request body in bytes.
+const MaxBody = 64 << 10
+
+// Router is an echo router with the behaviour that all services share. Add routes to its embedded Echo.
+type Router struct {
+	*echo.Echo
+	log      *slog.Logger
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+// NewRouter returns a router with /health, /livez, /readyz and, where openAPI is not nil, /openapi.yaml.
+func NewRouter(log *slog.Logger, registry prometheus.Registerer, health *Health, openAPI []byte) *Router {
+	r := &Router{
+		Echo: echo.New(),
+		log:  log,
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "counterfoil_http_requests_total", Help: "Requests answered, by route, method and status code.",
+		}, []string{"route", "method", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "counterfoil_http_request_seconds", Help: "Seconds from a request's headers to its answer.", Buckets: telemetry.Latency,
+		}, []string{"route", "method"}),
+	}
+	registry.MustRegister(r.requests, r.seconds)
+	r.HTTPErrorHandler = r.handleError
+	r.Use(r.observe, r.contain, limitBody)
+	health.routes(r)
+	if openAPI != nil {
+		r.GET("/openapi.yaml", func(c echo.Context) error {
+			return c.Blob(http.StatusOK, "application/yaml", openAPI)
+		})
+	}
+	return r
+}
+
+// observe gives the request its correlation id, answers its error, logs it and counts it.
+func (r *Router) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		began := time.Now()
+		id, err := correlationID(c.Request())
+		ctx := telemetry.WithCorrelation(c.Request().Context(), id)
+		c.SetRequest(c.Request().WithContext(ctx))
+		c.Response().Header()[command.CorrelationHeader] = []string{id}
+		if err == nil || isHealth(c.Path()) {
+			err = next(c)
+		}
+		if err != nil {
+			r.handleError(err, c)
+		}
+		r.account(ctx, c, err, time.Since(began))
+		return nil
+	}
+}
+
+func (r *Router) account(ctx context.Context, c echo.Context, err error, took time.Duration) {
+	route, method, status := c.Path(), c.Request().Method, c.Response().Status
+	if route == "" || fault.Of(err).Code == fault.CodeNoRoute && err != nil {
+		route = "none" // a label must not grow with what clients make up
+	}
+	if !knownMethod(method) {
+		method = "other"
+	}
+	r.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	r.seconds.WithLabelValues(route, method).Observe(took.Seconds())
+	level := slog.LevelInfo
+	if isHealth(route) {
+		level = slog.LevelDebug
+	}
+	attrs := []slog.Attr{
+		slog.String("method", method), slog.String("route", route), slog.Int("status", status),
+		slog.Float64("seconds", took.Seconds()),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("code", string(fault.Of(err).Code)))
+		if status >= http.StatusInternalServerError {
+			attrs = append(attrs, slog.String("error", err.Error()))
+			level = slog.LevelWarn
+		}
+		if status == http.StatusInternalServerError {
+			level = slog.LevelError
+		}
+	}
+	r.log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+func knownMethod(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return true
+	}
+	return false
+}
+
+// correlationID returns the request's correlation id in canonical form, or a new one where there is none. An id that
+// is not a UUID is refused, under a new one.
+func correlationID(request *http.Request) (string, error) {
+	given := request.Header.Get(command.CorrelationHeader)
+	if id, err := uuid.Parse(given); err == nil && len(given) == 36 {
+		return id.String(), nil
+	}
+	minted := uuid.NewString()
+	if given == "" {
+		return minted, nil
+	}
+	return minted, fault.New(fault.CodeInvalidCorrelationID,
+		"Send a UUID such as "+minted+" as correlationId, or leave the header out and one is made.", nil)
+}
+
+// contain turns a panic into an error of this one request.
+func (r *Router) contain(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(p)
+			default:
+				err = panicked(p)
+			}
+		}()
+		return next(c)
+	}
+}
+
+// limitBody makes reading more than MaxBody an error and refuses a request that announces more at once.
+func limitBody(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		request := c.Request()
+		if request.ContentLength > MaxBody {
+			c.Response().Header().Set("Connection", "close")
+			return &http.MaxBytesError{Limit: MaxBody}
+		}
+		request.Body = http.MaxBytesReader(c.Response(), request.Body, MaxBody)
+		return next(c)
+	}
+}
