@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrationLock is the key of the advisory lock under which migrations run, in every database alike.
+const migrationLock = 0x636f756e746572
+
+// Migrate brings the control tables of the database up to date, under a lock, and gives the roles of r that exist what
+// they need. It never drops or empties anything. The connection's role must own the database.
+func Migrate(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
+	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, migrationLock); err != nil {
+		return fmt.Errorf("wait for the migration lock: %w", err)
+	}
+	defer func() { _, _ = conn.Exec(ctx, `SELECT pg_advisory_unlock($1)`, migrationLock) }()
+	_, err := conn.Exec(ctx, `
+		CREATE SCHEMA IF NOT EXISTS counterfoil;
+		CREATE TABLE IF NOT EXISTS counterfoil.migrations (
+			number     integer     PRIMARY KEY,
+			name       text        NOT NULL,
+			applied_at timestamptz NOT NULL DEFAULT now()
+		);`)
+	if err != nil {
+		return fmt.Errorf("create the table of migrations: %w", err)
+	}
+	var done int
+	if err := conn.QueryRow(ctx, `SELECT coalesce(max(number), 0) FROM counterfoil.migrations`).Scan(&done); err != nil {
+		return fmt.Errorf("read the table of migrations: %w", err)
+	}
+	files, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	if done > len(files) {
+		return fmt.Errorf("the database is at migration %d and this program knows only %d: it is older than the database", done, len(files))
+	}
+	for _, file := range files[done:] {
+		if err := migrateOne(ctx, conn, file); err != nil {
+			return fmt.Errorf("migration %s: %w", file, err)
+		}
+		log.InfoContext(ctx, "migrated", "migration", file)
+	}
+	return grantControl(ctx, conn)
+}
+
+func migrateOne(ctx context.Context, conn *pgx.Conn, file string) error {
+	sql, err := migrations.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	name := strings.TrimSuffix(strings.TrimPrefix(file, "migrations/"), ".sql")
+	number, err := strconv.Atoi(name[:4])
+	if err != nil {
+		return fmt.Errorf("its name must begin with four digits: %w", err)
+	}
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, string(sql)); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO counterfoil.migrations (number, name) VALUES ($1, $2)`, number, name)
+		return err
+	})
+}
