@@ -14,8 +14,14 @@ import (
 type Position struct {
 	Topic     string
 	Partition int32
-	Offset    int64 // counted from 0 within the partition
+	Offset    int64 // counted from 0 within the partition; Unknown where the broker did not say it
 }
+
+// Unknown is the offset of a record that the broker acknowledged without saying where it put it.
+const Unknown = -1
+
+// Known reports whether the broker said where it put the record.
+func (p Position) Known() bool { return p.Offset >= 0 }
 
 // form is topic/partition@offset. Kafka allows only these characters in a topic's name, at most 249 of them.
 var form = regexp.MustCompile(`^([a-zA-Z0-9._-]{1,249})/([0-9]{1,10})@([0-9]{1,19})$`)

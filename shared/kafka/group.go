@@ -1,0 +1,249 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/cenkalti/backoff/v5"
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// GroupConfig says which group consumes which topics.
+type GroupConfig struct {
+	Config
+	GroupID        string
+	Topics         []string
+	SessionTimeout time.Duration // after which the broker gives a silent member's partitions to others
+}
+
+// Partition names a partition of a topic.
+type Partition struct {
+	Topic  string
+	Number int32
+}
+
+// Assignment is a partition that this member may read, with what the broker says of it at the start of a session.
+type Assignment struct {
+	Partition
+	TopicID uuid.UUID // the topic's identity, uuid.Nil where the broker is too old to say
+	First   int64     // the first offset that the topic still holds
+	End     int64     // the offset of the next record to be written
+}
+
+// Handler consumes the partitions of a group.
+type Handler interface {
+	// Assigned is called at the start of a session and returns the offset at which each partition begins. It may take
+	// as long as ctx lasts. An error ends the session; the group tries again.
+	Assigned(ctx context.Context, assignments []Assignment) (map[Partition]int64, error)
+	// Consume handles one partition until ctx ends or Next says that the claim ended. Returning ends the session for
+	// all partitions of this member, and a new one begins.
+	Consume(ctx context.Context, claim *Claim)
+}
+
+// Group consumes as a member of a consumer group. The group shares out partitions; where reading begins is the
+// handler's word, and the group's committed offsets are a hint for people and their tools (G4).
+//
+// Rebalancing is eager: between two sessions no member reads. With sarama's cooperative strategy a session would
+// outlive a rebalance and Setup would not see partitions that come later, so their positions could not be set.
+type Group struct {
+	cfg        GroupConfig
+	log        *slog.Logger
+	handler    Handler
+	rebalances prometheus.Counter
+
+	mu     sync.Mutex
+	joined bool
+	since  time.Time // since when joined is what it is
+	reason string    // why the group is not joined
+}
+
+// NewGroup returns a member of a group that Run joins.
+func NewGroup(cfg GroupConfig, handler Handler, log *slog.Logger, registry prometheus.Registerer) *Group {
+	g := &Group{
+		cfg: cfg, handler: handler, since: time.Now(), reason: "not joined yet",
+		log: log.With("group_id", cfg.GroupID),
+		rebalances: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "counterfoil_group_sessions_total", Help: "Sessions of the consumer group begun; each follows a rebalance.",
+			ConstLabels: prometheus.Labels{"group": cfg.GroupID},
+		}),
+	}
+	registry.MustRegister(g.rebalances)
+	return g
+}
+
+// settings returns sarama's configuration: begin at the oldest record where nobody says otherwise, and never jump when
+// an offset is out of range (G11).
+func (g *Group) settings() *sarama.Config {
+	cfg := g.cfg.base("consumer")
+	cfg.ChannelBufferSize = 16 // Claim buffers by bytes; what sarama buffers is counted in records, however large
+	cfg.Consumer.Return.Errors = true
+	cfg.Consumer.IsolationLevel = sarama.ReadCommitted
+	cfg.Consumer.Offsets.Initial = sarama.OffsetOldest
+	cfg.Consumer.Offsets.AutoCommit.Enable = true // of marked offsets, and those are marked after PostgreSQL's commit
+	cfg.Consumer.Offsets.AutoCommit.Interval = time.Second
+	cfg.Consumer.Group.ResetInvalidOffsets = false
+	cfg.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategySticky()}
+	cfg.Consumer.Group.Session.Timeout = g.cfg.SessionTimeout
+	cfg.Consumer.Group.Heartbeat.Interval = g.cfg.SessionTimeout / 4
+	cfg.Consumer.Group.Rebalance.Timeout = time.Minute
+	cfg.Consumer.MaxWaitTime = 500 * time.Millisecond
+	return cfg
+}
+
+// Run joins the group, again and again where it must, until ctx ends. It is a part of a service.
+func (g *Group) Run(ctx context.Context) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.MaxInterval = 5 * time.Second
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := g.member(ctx, wait.Reset)
+		if ctx.Err() != nil {
+			return nil
+		}
+		g.left(err)
+		g.log.WarnContext(ctx, "not in the group, joining again", "error", err)
+		if time.Since(began) > time.Minute {
+			wait.Reset()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait.NextBackOff()):
+		}
+	}
+	return nil
+}
+
+// member is one life as a member: many sessions with one client, until an error.
+func (g *Group) member(ctx context.Context, joined func()) error {
+	client, err := sarama.NewClient(g.cfg.addresses(), g.settings())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close() }()
+	group, err := sarama.NewConsumerGroupFromClient(g.cfg.GroupID, client)
+	if err != nil {
+		return err
+	}
+	var draining sync.WaitGroup
+	draining.Go(func() {
+		for err := range group.Errors() {
+			g.log.WarnContext(ctx, "the consumer reports", "error", err)
+		}
+	})
+	defer draining.Wait()
+	defer func() { _ = group.Close() }()
+	for {
+		err := group.Consume(ctx, g.cfg.Topics, &session{Group: g, client: client, joined: joined})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, sarama.ErrClosedConsumerGroup), err != nil:
+			return err
+		}
+		g.left(errors.New("the session ended, joining again"))
+	}
+}
+
+func (g *Group) left(err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.joined {
+		g.joined, g.since = false, time.Now()
+	}
+	if err != nil {
+		g.reason = err.Error()
+	}
+}
+
+// Status reports whether the member is in its group, since when, and if not, why.
+func (g *Group) Status() (joined bool, since time.Time, reason string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.joined, g.since, g.reason
+}
+
+// session adapts a Handler to one session of sarama's group.
+type session struct {
+	*Group
+	client sarama.Client
+	joined func()
+}
+
+func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
+	s.rebalances.Inc()
+	assignments, err := s.assignments(sess.Claims())
+	if err != nil {
+		return err
+	}
+	begin, err := s.handler.Assigned(sess.Context(), assignments)
+	if err != nil {
+		return err
+	}
+	for partition, offset := range begin {
+		// One moves the position back, the other forward; the one that does not fit does nothing.
+		sess.ResetOffset(partition.Topic, partition.Number, offset, "")
+		sess.MarkOffset(partition.Topic, partition.Number, offset, "")
+	}
+	s.log.InfoContext(sess.Context(), "joined", "partitions", len(assignments), "generation", sess.GenerationID())
+	s.joined()
+	s.mu.Lock()
+	s.Group.joined, s.since = true, time.Now()
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *session) assignments(claims map[string][]int32) ([]Assignment, error) {
+	var assignments []Assignment
+	for topic, partitions := range claims {
+		id, err := s.topicID(topic)
+		if err != nil {
+			return nil, err
+		}
+		for _, number := range partitions {
+			first, err := s.client.GetOffset(topic, number, sarama.OffsetOldest)
+			if err != nil {
+				return nil, err
+			}
+			end, err := s.client.GetOffset(topic, number, sarama.OffsetNewest)
+			if err != nil {
+				return nil, err
+			}
+			assignments = append(assignments, Assignment{Partition{topic, number}, id, first, end})
+		}
+	}
+	return assignments, nil
+}
+
+// topicID asks for the identity that the broker gave the topic when it was created (KIP-516).
+func (s *session) topicID(topic string) (uuid.UUID, error) {
+	request := &sarama.MetadataRequest{Version: 10, Topics: []string{topic}}
+	broker, err := s.client.Controller()
+	if err != nil {
+		return uuid.Nil, err
+	}
+	response, err := broker.GetMetadata(request)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if len(response.Topics) != 1 {
+		return uuid.Nil, nil
+	}
+	return uuid.UUID(response.Topics[0].Uuid), nil
+}
+
+func (s *session) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+
+func (s *session) ConsumeClaim(sess sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	c := newClaim(sess, claim)
+	var pumping sync.WaitGroup
+	pumping.Go(c.pump)
+	s.handler.Consume(sess.Context(), c)
+	close(c.done)
+	pumping.Wait()
+	return nil
+}

@@ -1,0 +1,287 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/IBM/sarama"
+	"github.com/cenkalti/backoff/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/counterfoil/counterfoil/shared/fault"
+	"github.com/counterfoil/counterfoil/shared/position"
+	"github.com/counterfoil/counterfoil/shared/telemetry"
+)
+
+// Producer publishes records; every caller waits for the acknowledgement of its own record.
+//
+// Its Run connects, in the background and for as long as it takes, so a service starts while Kafka is away. Memory is
+// bounded: at most InFlight records are between Send and their acknowledgement or failure, also those whose callers
+// have given up.
+type Producer struct {
+	cfg   ProducerConfig
+	log   *slog.Logger
+	slots chan struct{} // one for each record in flight
+
+	mu     sync.RWMutex // held for writing while async is set or closed, so that nobody publishes into a closed one
+	async  sarama.AsyncProducer
+	closed bool
+
+	warnings atomic.Pointer[[]string]
+	failing  atomic.Pointer[failure] // the last failure since the last success
+
+	acknowledged prometheus.Histogram
+	failures     *prometheus.CounterVec
+	late         prometheus.Counter
+}
+
+// ProducerConfig says what a producer publishes to and how much may be under way.
+type ProducerConfig struct {
+	Config
+	Topic    TopicSpec
+	InFlight int // most records that are published and not yet acknowledged
+}
+
+// Message is a record to publish.
+type Message struct {
+	Key     []byte
+	Value   []byte
+	Headers []Header
+}
+
+// pending is the caller that waits for a record.
+type pending struct {
+	began time.Time
+	done  chan error // takes one value without blocking
+	gone  atomic.Bool
+}
+
+// failure is a failure that readiness speaks of for a while. It is forgotten after failureKept, because a service that
+// is not ready gets no commands whose success could show that Kafka is back.
+type failure struct {
+	at     time.Time
+	reason string
+}
+
+const failureKept = 10 * time.Second
+
+// NewProducer returns a producer that Run connects.
+func NewProducer(cfg ProducerConfig, log *slog.Logger, registry prometheus.Registerer) *Producer {
+	p := &Producer{
+		cfg:   cfg,
+		log:   log,
+		slots: make(chan struct{}, cfg.InFlight),
+		acknowledged: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "counterfoil_produce_ack_seconds", Help: "Seconds from publishing a record to its acknowledgement by all in-sync replicas.", Buckets: telemetry.Latency,
+		}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "counterfoil_produce_failures_total", Help: "Records that were not acknowledged in time, by reason.",
+		}, []string{"reason"}),
+		late: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "counterfoil_produce_late_acks_total", Help: "Acknowledgements that came after their caller was told that the outcome is unknown.",
+		}),
+	}
+	registry.MustRegister(p.acknowledged, p.failures, p.late, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "counterfoil_produce_in_flight", Help: "Records published and not yet acknowledged or failed.",
+	}, func() float64 { return float64(len(p.slots)) }))
+	for _, reason := range []string{"timeout", "broker", "busy"} {
+		p.failures.WithLabelValues(reason)
+	}
+	return p
+}
+
+// settings returns sarama's configuration. G1: acknowledged by all in-sync replicas, idempotent so that sarama's own
+// retries neither double nor reorder. No Flush settings: batches form by themselves while the last one is under way,
+// and some Flush settings can stall for ever.
+func (p *Producer) settings() *sarama.Config {
+	cfg := p.cfg.base("producer")
+	cfg.Producer.RequiredAcks = sarama.WaitForAll
+	cfg.Producer.Idempotent = true
+	cfg.Net.MaxOpenRequests = 1
+	cfg.Producer.Timeout = 5 * time.Second
+	cfg.Producer.Partitioner = sarama.NewMurmur2Partitioner
+	cfg.Producer.Return.Successes = true
+	cfg.Producer.Return.Errors = true
+	cfg.Producer.Retry.Max = 10
+	cfg.Producer.Retry.BackoffFunc = func(retries, _ int) time.Duration {
+		return min(50*time.Millisecond<<min(retries, 5), time.Second)
+	}
+	return cfg
+}
+
+// Run connects, makes sure of the topic, and delivers acknowledgements until ctx ends; then it waits for the records
+// that are still in flight. It is a part of a service.
+func (p *Producer) Run(ctx context.Context) error {
+	async := p.connect(ctx)
+	if async == nil {
+		return nil
+	}
+	var delivering sync.WaitGroup
+	delivering.Go(func() {
+		for msg := range async.Successes() {
+			p.settle(msg, nil)
+		}
+	})
+	delivering.Go(func() {
+		for failure := range async.Errors() {
+			p.settle(failure.Msg, failure.Err)
+		}
+	})
+	<-ctx.Done()
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	async.AsyncClose()
+	delivering.Wait()
+	return nil
+}
+
+func (p *Producer) connect(ctx context.Context) sarama.AsyncProducer {
+	wait := backoff.NewExponentialBackOff()
+	wait.MaxInterval = 5 * time.Second
+	for {
+		async, err := p.connectOnce(ctx)
+		if err == nil {
+			return async
+		}
+		p.failing.Store(&failure{time.Now(), err.Error()})
+		p.log.WarnContext(ctx, "cannot use Kafka, trying again", "topic", p.cfg.Topic.Name, "error", err)
+		select {
+		case <-ctx.Done():
+			p.mu.Lock()
+			p.closed = true
+			p.mu.Unlock()
+			return nil
+		case <-time.After(wait.NextBackOff()):
+		}
+	}
+}
+
+func (p *Producer) connectOnce(ctx context.Context) (sarama.AsyncProducer, error) {
+	warnings, err := p.cfg.EnsureTopic(p.cfg.Topic)
+	if err != nil {
+		return nil, err
+	}
+	async, err := sarama.NewAsyncProducer(p.cfg.addresses(), p.settings())
+	if err != nil {
+		return nil, fmt.Errorf("open the producer: %w", err)
+	}
+	for _, warning := range warnings {
+		p.log.WarnContext(ctx, "the topic endangers the promises", "topic", p.cfg.Topic.Name, "problem", warning)
+	}
+	p.warnings.Store(&warnings)
+	p.failing.Store(nil)
+	p.mu.Lock()
+	p.async = async
+	p.mu.Unlock()
+	p.log.InfoContext(ctx, "publishing", "topic", p.cfg.Topic.Name)
+	return async, nil
+}
+
+// Send publishes the message and returns its position once every in-sync replica has it (G1).
+//
+// An error of kind Unconfirmed means that the record may or may not be in the topic, or come into it later (G2); any
+// other error means that it is not and will not be. The position may be unknown although the record was acknowledged.
+func (p *Producer) Send(ctx context.Context, m Message) (position.Position, error) {
+	select {
+	case p.slots <- struct{}{}:
+	default:
+		p.failures.WithLabelValues("busy").Inc()
+		return position.Position{}, fault.New(fault.CodeTooManyInFlight,
+			fmt.Sprintf("%d commands wait for their acknowledgement, which is the limit. Try again in a moment.", cap(p.slots)), nil)
+	}
+	caller := &pending{began: time.Now(), done: make(chan error, 1)}
+	msg := &sarama.ProducerMessage{
+		Topic: p.cfg.Topic.Name, Key: sarama.ByteEncoder(m.Key), Value: sarama.ByteEncoder(m.Value),
+		Offset:   position.Unknown, // sarama leaves it alone when a repeat is acknowledged as a duplicate
+		Metadata: caller,
+	}
+	for _, h := range m.Headers {
+		msg.Headers = append(msg.Headers, sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
+	}
+	if err := p.publish(ctx, msg); err != nil {
+		<-p.slots
+		return position.Position{}, err
+	}
+	select {
+	case err := <-caller.done:
+		if err == nil {
+			return position.Position{Topic: msg.Topic, Partition: msg.Partition, Offset: msg.Offset}, nil
+		}
+		return position.Position{}, p.refused(err)
+	case <-ctx.Done():
+		caller.gone.Store(true)
+		p.failures.WithLabelValues("timeout").Inc()
+		return position.Position{}, fault.New(fault.CodeOutcomeUnknown,
+			"Kafka did not acknowledge the command in time. It may still be kept: look it up by its id, or repeat the request with the same Idempotency-Key.",
+			context.Cause(ctx))
+	}
+}
+
+// publish hands the message to sarama. An error means that it was not handed over.
+func (p *Producer) publish(ctx context.Context, msg *sarama.ProducerMessage) error {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if p.closed {
+		return fault.New(fault.CodeShuttingDown, "Send the command again; another process will take it.", nil)
+	}
+	if p.async == nil {
+		return fault.New(fault.CodeBrokerAway, "The command was not kept because Kafka cannot be reached. Try again in a moment.", nil)
+	}
+	select {
+	case p.async.Input() <- msg:
+		return nil
+	case <-ctx.Done():
+		p.failures.WithLabelValues("timeout").Inc()
+		return fault.New(fault.CodeBrokerAway, "The command was not kept because Kafka takes no records. Try again in a moment.", context.Cause(ctx))
+	}
+}
+
+// refused judges sarama's final word on a record. Only what it never sent is known not to be in the topic.
+func (p *Producer) refused(err error) error {
+	p.failures.WithLabelValues("broker").Inc()
+	if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
+		return fault.New(fault.CodeBodyTooLarge, "The command is larger than the topic allows.", err)
+	}
+	return fault.New(fault.CodeOutcomeUnknown,
+		"Kafka did not acknowledge the command. It may still be kept: look it up by its id, or repeat the request with the same Idempotency-Key.", err)
+}
+
+// settle tells the caller of a record what became of it, and gives its slot back.
+func (p *Producer) settle(msg *sarama.ProducerMessage, err error) {
+	caller := msg.Metadata.(*pending)
+	if err != nil {
+		p.failing.Store(&failure{time.Now(), err.Error()})
+		p.log.Warn("not acknowledged", "topic", msg.Topic, "error", err)
+	} else {
+		p.failing.Store(nil)
+		p.acknowledged.Observe(time.Since(caller.began).Seconds())
+		if caller.gone.Load() {
+			p.late.Inc()
+		}
+	}
+	caller.done <- err
+	<-p.slots
+}
+
+// Status reports whether records can be published, and whether the topic's settings endanger the promises.
+func (p *Producer) Status() (ready bool, detail string, warnings []string) {
+	p.mu.RLock()
+	ready = p.async != nil && !p.closed
+	p.mu.RUnlock()
+	if w := p.warnings.Load(); w != nil {
+		warnings = *w
+	}
+	if last := p.failing.Load(); last != nil && (!ready || time.Since(last.at) < failureKept) {
+		return false, last.reason, warnings
+	}
+	if !ready {
+		detail = "not connected yet"
+	}
+	return ready, detail, warnings
+}
