@@ -1,0 +1,78 @@
+package readmodel
+
+import (
+	"context"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Database is what the functions of this package need of a pool, a connection or a transaction.
+type Database interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// AppliedChannel is the channel of NOTIFY on which a consumer says, in the transaction of a batch, that rows of a version
+// changed; the payload is the version's label, such as timestamp/v1.
+const AppliedChannel = "counterfoil_applied"
+
+// Version is a row of the control table of versions.
+type Version struct {
+	Name    string
+	Number  int
+	Schema  string
+	Table   string
+	Group   string // the consumer group that applies records to it; "" before the first
+	Serving bool
+}
+
+// Versions returns all versions of all read models, by name and number.
+func Versions(ctx context.Context, db Database) ([]Version, error) {
+	rows, err := db.Query(ctx, `
+		SELECT m.name, m.version, m.schema_name, m.table_name, m.group_id, s.version IS NOT NULL
+		FROM counterfoil.read_models m LEFT JOIN counterfoil.serving s USING (name, version)
+		ORDER BY m.name, m.version`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Version])
+}
+
+// SetGroup records which group applies records to the version from now on. Its checkpoints then say how far the version
+// is; those of an earlier group stay, and mean nothing while another is recorded.
+func SetGroup(ctx context.Context, db Database, d *Declaration, group string) error {
+	_, err := db.Exec(ctx, `
+		UPDATE counterfoil.read_models SET group_id = $3 WHERE name = $1 AND version = $2 AND group_id <> $3`,
+		d.Name, d.Version, group)
+	return err
+}
+
+// Checkpoint is the next offset to apply of a partition.
+type Checkpoint struct {
+	Topic     string
+	Partition int32
+	Next      int64
+	TopicID   *uuid.UUID // the identity of the topic that the offset belongs to; nil where it is not known
+	ChangedAt time.Time
+}
+
+// Checkpoints returns the group's checkpoints by topic and partition.
+func Checkpoints(ctx context.Context, db Database, group string) ([]Checkpoint, error) {
+	rows, err := db.Query(ctx, `
+		SELECT topic, partition, next_offset, topic_id, changed_at FROM counterfoil.checkpoints
+		WHERE group_id = $1 ORDER BY topic, partition`, group)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Checkpoint])
+}
+
+// YAML returns the declaration as it is kept in the control tables.
+func (d *Declaration) YAML() (string, error) {
+	content, err := yaml.Marshal(d)
+	return string(content), err
+}
