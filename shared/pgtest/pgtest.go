@@ -1,0 +1,211 @@
+// Package pgtest gives each test a PostgreSQL database of its own, on one server
+// for the whole test process.
+//
+// The server is started at first use and ends with the process, also when that is
+// killed; [Main] stops it in good order. It keeps nothing through a power failure.
+// Set TEST_DB_URL to a superuser's URL to use a server that runs already. Tests
+// only.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/counterfoil/counterfoil/shared/embedded"
+	"github.com/counterfoil/counterfoil/shared/internal/filelock"
+	"github.com/counterfoil/counterfoil/shared/postgres"
+)
+
+// A DB is a database that exists for one test.
+type DB struct {
+	// Name is the database's name, unique on its server.
+	Name string
+	// The database's URL, as each of the login roles and as the superuser.
+	OwnerURL, WriterURL, ReaderURL, SuperURL string
+}
+
+// roles has the same passwords everywhere, because the roles belong to the server
+// and several test processes may share one.
+var roles = postgres.Roles{OwnerPassword: "owner", WriterPassword: "writer", ReaderPassword: "reader"}
+
+// Database makes an empty database, owned by the owner role, and drops it when
+// the test has ended, together with the connections that are left.
+func Database(t testing.TB) *DB {
+	t.Helper()
+	superURL, err := server.start()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	name := databaseName(t.Name())
+	if err := postgres.Bootstrap(t.Context(), superURL, name, roles); err != nil {
+		t.Fatalf("pgtest: make database %s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		// The test's own context has ended.
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := drop(ctx, superURL, name); err != nil {
+			t.Errorf("pgtest: drop database %s: %v", name, err)
+		}
+	})
+	db := &DB{Name: name}
+	for _, as := range []struct {
+		url  *string
+		user *url.Userinfo
+	}{
+		{&db.OwnerURL, url.UserPassword(postgres.OwnerRole, roles.OwnerPassword)},
+		{&db.WriterURL, url.UserPassword(postgres.WriterRole, roles.WriterPassword)},
+		{&db.ReaderURL, url.UserPassword(postgres.ReaderRole, roles.ReaderPassword)},
+		{&db.SuperURL, nil},
+	} {
+		if *as.url, err = urlFor(superURL, name, as.user); err != nil {
+			t.Fatalf("pgtest: %v", err)
+		}
+	}
+	return db
+}
+
+// Main runs a package's tests, stops the server and exits. Call it from TestMain.
+func Main(m *testing.M) { os.Exit(Stopping(m).Run()) }
+
+// Stopping wraps a package's tests so that the server is stopped when they have
+// run. It is for a TestMain that wraps more: goleak.VerifyTestMain(pgtest.Stopping(m)).
+func Stopping(m interface{ Run() int }) interface{ Run() int } { return stopping{m} }
+
+type stopping struct{ tests interface{ Run() int } }
+
+func (s stopping) Run() int {
+	code := s.tests.Run()
+	if err := server.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "pgtest:", err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// server is the process's one server. A test process is the one place where a
+// global fits: it is what the tests share.
+var server serverOfProcess
+
+type serverOfProcess struct {
+	once     sync.Once
+	superURL string
+	err      error
+
+	postgres *embedded.Postgres
+	place    place
+}
+
+func (s *serverOfProcess) start() (superURL string, err error) {
+	s.once.Do(func() {
+		if s.superURL = os.Getenv("TEST_DB_URL"); s.superURL == "" {
+			s.err = s.startOwn()
+		}
+	})
+	return s.superURL, s.err
+}
+
+func (s *serverOfProcess) startOwn() error {
+	sweep()
+	var err error
+	if s.place, err = newPlace(); err != nil {
+		return err
+	}
+	// Long enough for a download. Not the test's context: other tests follow.
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	s.postgres, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: s.place.dir})
+	if err != nil {
+		return errors.Join(err, s.place.remove())
+	}
+	s.superURL = s.postgres.URL("postgres")
+	return nil
+}
+
+func (s *serverOfProcess) stop() error {
+	if s.postgres == nil {
+		return nil
+	}
+	return errors.Join(s.postgres.StopImmediate(), os.RemoveAll(s.postgres.Dir()), s.place.remove())
+}
+
+// A place is a temporary directory whose lock tells whether its process lives.
+type place struct {
+	dir  string
+	lock *filelock.Lock
+}
+
+const placePrefix, lockSuffix = "counterfoil-pgtest-", ".lock"
+
+func newPlace() (place, error) {
+	var random [6]byte
+	rand.Read(random[:])
+	p := place{dir: filepath.Join(os.TempDir(), placePrefix+hex.EncodeToString(random[:]))}
+	var err error
+	if p.lock, err = filelock.Try(p.dir + lockSuffix); err != nil {
+		return place{}, err
+	}
+	// Open to all, because for root the server runs as another user.
+	return p, os.Mkdir(p.dir, 0o755)
+}
+
+func (p place) remove() error {
+	return errors.Join(os.RemoveAll(p.dir), os.Remove(p.dir+lockSuffix), p.lock.Release())
+}
+
+// sweep removes what killed test processes left behind. What it cannot remove is
+// another user's.
+func sweep() {
+	locks, _ := filepath.Glob(filepath.Join(os.TempDir(), placePrefix+"*"+lockSuffix))
+	for _, path := range locks {
+		if lock, err := filelock.Try(path); err == nil {
+			_ = place{strings.TrimSuffix(path, lockSuffix), lock}.remove()
+		}
+	}
+}
+
+var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
+
+// databaseName returns a unique name that tells whose test it was.
+func databaseName(test string) string {
+	var random [5]byte
+	rand.Read(random[:])
+	test = strings.Trim(notInNames.ReplaceAllString(strings.ToLower(test), "_"), "_")
+	return fmt.Sprintf("%.45s_%s", test, hex.EncodeToString(random[:])) // PostgreSQL cuts names at 63 bytes
+}
+
+// urlFor returns the superuser's URL for another database, as another user if one is given.
+func urlFor(superURL, database string, user *url.Userinfo) (string, error) {
+	u, err := url.Parse(superURL)
+	if err != nil {
+		return "", errors.New("TEST_DB_URL is not a URL: write postgres://user:password@host:5432/postgres")
+	}
+	u.Path = "/" + database
+	if user != nil {
+		u.User = user
+	}
+	return u.String(), nil
+}
+
+func drop(ctx context.Context, superURL, name string) error {
+	conn, err := pgx.Connect(ctx, superURL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+postgres.Identifier(name)+" WITH (FORCE)")
+	return err
+}
