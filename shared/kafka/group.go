@@ -200,16 +200,12 @@ func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 func (s *session) assignments(claims map[string][]int32) ([]Assignment, error) {
 	var assignments []Assignment
 	for topic, partitions := range claims {
-		id, err := s.topicID(topic)
+		id, err := topicID(s.client, topic)
 		if err != nil {
 			return nil, err
 		}
 		for _, number := range partitions {
-			first, err := s.client.GetOffset(topic, number, sarama.OffsetOldest)
-			if err != nil {
-				return nil, err
-			}
-			end, err := s.client.GetOffset(topic, number, sarama.OffsetNewest)
+			first, end, err := offsets(s.client, topic, number)
 			if err != nil {
 				return nil, err
 			}
@@ -217,23 +213,6 @@ func (s *session) assignments(claims map[string][]int32) ([]Assignment, error) {
 		}
 	}
 	return assignments, nil
-}
-
-// topicID asks for the identity that the broker gave the topic when it was created (KIP-516).
-func (s *session) topicID(topic string) (uuid.UUID, error) {
-	request := &sarama.MetadataRequest{Version: 10, Topics: []string{topic}}
-	broker, err := s.client.Controller()
-	if err != nil {
-		return uuid.Nil, err
-	}
-	response, err := broker.GetMetadata(request)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	if len(response.Topics) != 1 {
-		return uuid.Nil, nil
-	}
-	return uuid.UUID(response.Topics[0].Uuid), nil
 }
 
 func (s *session) Cleanup(sarama.ConsumerGroupSession) error { return nil }

@@ -20,25 +20,25 @@ type TopicSpec struct {
 // EnsureTopic creates the command topic if it is missing: kept for ever, stamped by the broker. If it exists it returns
 // each setting that endangers the promises, as a sentence with its cure.
 func (c Config) EnsureTopic(spec TopicSpec) (warnings []string, err error) {
-	admin, err := sarama.NewClusterAdmin(c.addresses(), c.base("admin"))
+	admin, err := c.OpenAdmin()
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, err
 	}
 	defer func() { _ = admin.Close() }()
-	topics, err := admin.DescribeTopics([]string{spec.Name})
-	if err != nil {
-		return nil, fmt.Errorf("describe topic %s: %w", spec.Name, err)
+	return admin.EnsureTopic(spec)
+}
+
+// EnsureTopic is Config.EnsureTopic on an open connection.
+func (a *Admin) EnsureTopic(spec TopicSpec) (warnings []string, err error) {
+	warnings, exists, err := a.CheckTopic(spec)
+	if err != nil || exists {
+		return warnings, err
 	}
-	brokers, _, err := admin.DescribeCluster()
-	if err != nil {
-		return nil, fmt.Errorf("describe the cluster: %w", err)
-	}
-	spec = spec.fit(len(brokers))
-	if len(topics) == 1 && topics[0].Err == sarama.ErrNoError {
-		return checkTopic(admin, topics[0], spec)
+	if spec, err = a.fit(spec); err != nil {
+		return nil, err
 	}
 	setting := func(s string) *string { return &s }
-	err = admin.CreateTopic(spec.Name, &sarama.TopicDetail{
+	err = a.cluster.CreateTopic(spec.Name, &sarama.TopicDetail{
 		NumPartitions:     spec.Partitions,
 		ReplicationFactor: spec.Replication,
 		ConfigEntries: map[string]*string{
@@ -53,6 +53,29 @@ func (c Config) EnsureTopic(spec TopicSpec) (warnings []string, err error) {
 		return nil, fmt.Errorf("create topic %s: %w", spec.Name, err)
 	}
 	return nil, nil
+}
+
+// CheckTopic returns each setting of the topic that endangers the promises, as a sentence with its cure, and whether the
+// topic exists. It changes nothing.
+func (a *Admin) CheckTopic(spec TopicSpec) (warnings []string, exists bool, err error) {
+	topic, err := a.describe(spec.Name)
+	if err != nil || topic == nil {
+		return nil, false, err
+	}
+	if spec, err = a.fit(spec); err != nil {
+		return nil, true, err
+	}
+	warnings, err = checkTopic(a.cluster, topic, spec)
+	return warnings, true, err
+}
+
+// fit fills in what depends on how many brokers there are.
+func (a *Admin) fit(spec TopicSpec) (TopicSpec, error) {
+	brokers, _, err := a.cluster.DescribeCluster()
+	if err != nil {
+		return spec, fmt.Errorf("describe the cluster: %w", err)
+	}
+	return spec.fit(len(brokers)), nil
 }
 
 func (s TopicSpec) fit(brokers int) TopicSpec {
