@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -48,11 +49,33 @@ func NewRouter(log *slog.Logger, registry prometheus.Registerer, health *Health,
 	r.Use(r.observe, r.contain, limitBody)
 	health.routes(r)
 	if openAPI != nil {
-		r.GET("/openapi.yaml", func(c echo.Context) error {
+		r.Match([]string{http.MethodGet, http.MethodHead}, "/openapi.yaml", func(c echo.Context) error {
 			return c.Blob(http.StatusOK, "application/yaml", openAPI)
 		})
 	}
 	return r
+}
+
+// Param returns the decoded value of a path parameter. Echo's own Param returns it encoded where the path holds escapes
+// that it need not, and decoded elsewhere: %2B stays as it is, %20 does not.
+func Param(c echo.Context, name string) string {
+	value := c.Param(name)
+	if c.Request().URL.RawPath == "" {
+		return value
+	}
+	if decoded, err := url.PathUnescape(value); err == nil {
+		return decoded
+	}
+	return value
+}
+
+// logged is the key under which an echo.Context holds what Log added.
+const logged = "counterfoil.logged"
+
+// Log adds facts to the one line that is logged for the request.
+func Log(c echo.Context, facts ...slog.Attr) {
+	have, _ := c.Get(logged).([]slog.Attr)
+	c.Set(logged, append(have, facts...))
 }
 
 // observe gives the request its correlation id, answers its error, logs it and counts it.
@@ -91,6 +114,9 @@ func (r *Router) account(ctx context.Context, c echo.Context, err error, took ti
 	attrs := []slog.Attr{
 		slog.String("method", method), slog.String("route", route), slog.Int("status", status),
 		slog.Float64("seconds", took.Seconds()),
+	}
+	if facts, ok := c.Get(logged).([]slog.Attr); ok {
+		attrs = append(attrs, facts...)
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("code", string(fault.Of(err).Code)))
