@@ -56,3 +56,6 @@ func RegisterPool(registry prometheus.Registerer, pool *pgxpool.Pool) {
 		Name: "counterfoil_db_pool_wait_seconds_total", Help: "Seconds waited for connections.",
 	}, func() float64 { return pool.Stat().EmptyAcquireWaitTime().Seconds() }))
 }
+
+// Pool is a pool of connections, so that wiring need not know pgx.
+type Pool = pgxpool.Pool

@@ -36,15 +36,15 @@ func FromEnvironment(cfg any) error {
 	return errors.Join(faults...)
 }
 
-// settings yields the fields of the struct that cfg points to which are read from the environment, embedded structs
-// included.
+// settings yields the fields of the struct that cfg points to which are read from the environment, those of structs
+// within it included.
 func settings(cfg any) func(yield func(reflect.StructField, reflect.Value) bool) {
 	var walk func(v reflect.Value, yield func(reflect.StructField, reflect.Value) bool) bool
 	walk = func(v reflect.Value, yield func(reflect.StructField, reflect.Value) bool) bool {
 		for i := range v.NumField() {
 			field := v.Type().Field(i)
 			switch {
-			case field.Anonymous:
+			case field.IsExported() && field.Tag.Get("envconfig") == "" && field.Type.Kind() == reflect.Struct:
 				if !walk(v.Field(i), yield) {
 					return false
 				}

@@ -1,0 +1,55 @@
+package consumerservice
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/counterfoil/counterfoil/shared/kafka"
+	"github.com/counterfoil/counterfoil/shared/postgres"
+)
+
+// Config is what the environment says; consumer-service --help lists it.
+type Config struct {
+	ServerPort int           `envconfig:"SERVER_PORT" default:"7083" desc:"port of /health, /livez and /readyz; 0 takes a free one"`
+	AdminPort  int           `envconfig:"ADMIN_PORT" default:"7183" desc:"port of /metrics and /debug/pprof; keep it private"`
+	LogLevel   slog.Level    `envconfig:"LOG_LEVEL" default:"info" desc:"debug, info, warn or error; debug has a line for every record"`
+	DrainDelay time.Duration `envconfig:"DRAIN_DELAY" default:"0s" desc:"how long to go on after readiness is gone, when stopping"`
+
+	Kafka          kafka.Config
+	ConsumerTopic  string        `envconfig:"KAFKA_CONSUMER_TOPIC" default:"timestamp.command.v1" desc:"topic of the timestamp read model; declarations may refer to it"`
+	GroupID        string        `envconfig:"KAFKA_GROUP_ID" default:"timestamp-consumer" desc:"base name of the consumer groups, to which each read model version adds its own; a new name replays every topic from offset 0"`
+	SessionTimeout time.Duration `envconfig:"KAFKA_SESSION_TIMEOUT" default:"10s" desc:"after which a silent consumer's partitions go to others; the broker allows 6s to 30m unless told otherwise"`
+
+	Database      postgres.Config
+	OwnerUsername string `envconfig:"DB_OWNER_USERNAME" desc:"role that creates tables; without it DB_USERNAME does"`
+	OwnerPassword string `envconfig:"DB_OWNER_PASSWORD" secret:"true" desc:"password of that role"`
+
+	ReadModelsDir string `envconfig:"READ_MODELS_DIR" desc:"directory of the declared read models (*.yaml); without it the built-in ones"`
+
+	Listener, AdminListener net.Listener // used instead of the ports where they are set
+	LogOutput               io.Writer    // os.Stdout where it is nil
+}
+
+// Validate reports everything that is wrong with the settings.
+func (c *Config) Validate() error {
+	faults := []error{c.Kafka.Validate(), c.Database.Validate(), kafka.ValidTopic("KAFKA_CONSUMER_TOPIC", c.ConsumerTopic)}
+	if c.GroupID == "" {
+		faults = append(faults, errors.New("KAFKA_GROUP_ID is empty; name the consumer group"))
+	}
+	for name, port := range map[string]int{"SERVER_PORT": c.ServerPort, "ADMIN_PORT": c.AdminPort} {
+		if port < 0 || port > 65535 {
+			faults = append(faults, fmt.Errorf("%s is %d; ports go from 0 to 65535", name, port))
+		}
+	}
+	if c.SessionTimeout < time.Second {
+		faults = append(faults, fmt.Errorf("KAFKA_SESSION_TIMEOUT is %s; it must be at least 1s", c.SessionTimeout))
+	}
+	if c.DrainDelay < 0 {
+		faults = append(faults, fmt.Errorf("DRAIN_DELAY is %s; it cannot be negative", c.DrainDelay))
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,97 @@
+// Package apply turns a batch of records into rows: one transaction holds the rows, the records that were parked, the
+// checkpoint that covers both, and the notification of those who wait (G4).
+//
+// It knows a read model only by its declaration. It neither retries nor waits; delivery does, by the kind of the fault
+// that Apply returns.
+package apply
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/counterfoil/counterfoil/shared/fault"
+	"github.com/counterfoil/counterfoil/shared/kafka"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
+)
+
+// Applier applies records to one version of a read model on behalf of one consumer group.
+type Applier struct {
+	pool        *pgxpool.Pool
+	declaration *readmodel.Declaration
+	group       string
+	decoder     *decoder
+	insert      string // takes an array for each column
+	differing   string // takes the same, returns how many rows say something else than the array's
+}
+
+// New returns an applier that writes through the pool, whose role must be allowed to.
+func New(pool *pgxpool.Pool, d *readmodel.Declaration, group string) *Applier {
+	return &Applier{
+		pool: pool, declaration: d, group: group, decoder: newDecoder(d),
+		insert: insertSQL(d), differing: differingSQL(d),
+	}
+}
+
+// Result says what became of the records of a batch.
+type Result struct {
+	Next         int64 // the checkpoint after the batch
+	Applied      int   // rows inserted
+	AlreadyThere int   // rows that an earlier delivery or an earlier request with the same key had inserted (G3)
+	Differing    int   // of those, how many hold another payload than the record; the first one stands
+	Parked       []Parked
+}
+
+func (r *Result) add(more Result) {
+	r.Next = more.Next
+	r.Applied += more.Applied
+	r.AlreadyThere += more.AlreadyThere
+	r.Differing += more.Differing
+	r.Parked = append(r.Parked, more.Parked...)
+}
+
+// Apply applies the records, which are of one partition and in order, and moves its checkpoint from expected to behind
+// the last of them. A record that cannot apply is parked and the others are applied (G5).
+//
+// The result says how far Apply came, also when it returns an error: a batch in which PostgreSQL refuses a record is
+// halved until that record stands alone, and each half is a transaction of its own. A fault of kind Fenced means that
+// the checkpoint was not where it was expected, and that nothing was written (G4).
+func (a *Applier) Apply(ctx context.Context, expected int64, records []kafka.Record) (Result, error) {
+	items := make([]item, len(records))
+	for i, record := range records {
+		items[i].record = record
+		if values, err := a.decoder.row(record); err != nil {
+			items[i].fault = fault.Of(err)
+		} else {
+			items[i].values = values
+		}
+	}
+	return a.apply(ctx, expected, items)
+}
+
+// item is a record with its row, or with the reason why it has none.
+type item struct {
+	record kafka.Record
+	values []any
+	fault  *fault.Error
+}
+
+// apply commits the items together if it can, and in halves where PostgreSQL refuses one of them.
+func (a *Applier) apply(ctx context.Context, expected int64, items []item) (Result, error) {
+	result, err := a.commit(ctx, expected, items)
+	if !fault.Is(err, fault.Unappliable) {
+		return result, err
+	}
+	if len(items) == 1 {
+		items[0].fault = fault.Of(err)
+		return a.commit(ctx, expected, items)
+	}
+	half := len(items) / 2
+	result, err = a.apply(ctx, expected, items[:half])
+	if err != nil {
+		return result, err
+	}
+	rest, err := a.apply(ctx, result.Next, items[half:])
+	result.add(rest)
+	return result, err
+}

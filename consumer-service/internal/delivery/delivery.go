@@ -1,0 +1,280 @@
+// Package delivery brings the records of a consumer group's partitions to an applier, in order and each until it was
+// applied or parked.
+//
+// It promises that a partition begins at its checkpoint whatever the group's committed offset says (G4), that a database
+// or broker that is away makes it wait and nothing else (G5), that a record never ends the group's session, and that it
+// refuses a partition whose history is not the one that the checkpoint speaks of (G11). What is done about a failure is
+// decided by its kind, in package fault, and nowhere else.
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
+	"github.com/counterfoil/counterfoil/shared/fault"
+	"github.com/counterfoil/counterfoil/shared/kafka"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
+)
+
+// Limits of patience.
+const (
+	applyLimit = time.Minute     // for one batch, beyond the limit of each of its statements
+	maxBackoff = 5 * time.Second // between two tries
+	recheck    = 5 * time.Second // of a refused partition's checkpoint
+)
+
+// Handler delivers the records of one read model version.
+type Handler struct {
+	declaration *readmodel.Declaration
+	applier     *apply.Applier
+	prepare     func(context.Context) error
+	log         *slog.Logger
+	metrics     *Metrics
+
+	mu         sync.Mutex
+	partitions map[kafka.Partition]*partition
+	preparing  string // why the session's start waits; "" when it does not
+}
+
+// New returns a handler for kafka.NewGroup. Each session begins with prepare, which makes everything exist that the
+// applier writes to.
+func New(d *readmodel.Declaration, applier *apply.Applier, prepare func(context.Context) error, log *slog.Logger, metrics *Metrics) *Handler {
+	h := &Handler{
+		declaration: d, applier: applier, prepare: prepare, metrics: metrics,
+		log:        log.With("read_model", d.Name, "version", d.Version),
+		partitions: map[kafka.Partition]*partition{},
+	}
+	metrics.watch(h)
+	return h
+}
+
+// Assigned returns the checkpoints of the partitions. It waits for PostgreSQL as long as the session lasts.
+func (h *Handler) Assigned(ctx context.Context, assignments []kafka.Assignment) (map[kafka.Partition]int64, error) {
+	h.revoke()
+	wait := newBackoff()
+	for {
+		begin, err := h.assign(ctx, assignments)
+		if err == nil {
+			h.waiting("")
+			return begin, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		h.waiting(err.Error())
+		h.report(ctx, "cannot begin, trying again", err)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait.NextBackOff()):
+		}
+	}
+}
+
+// assign reads the checkpoints once, creates those that are missing, and refuses partitions whose history was lost.
+func (h *Handler) assign(ctx context.Context, assignments []kafka.Assignment) (map[kafka.Partition]int64, error) {
+	if err := h.prepare(ctx); err != nil {
+		return nil, err
+	}
+	checkpoints, err := h.applier.Checkpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begin := make(map[kafka.Partition]int64, len(assignments))
+	partitions := make(map[kafka.Partition]*partition, len(assignments))
+	for _, assigned := range assignments {
+		p := &partition{Partition: assigned.Partition, end: assigned.End}
+		checkpoint, exists := checkpoints[assigned.Partition]
+		p.next = checkpoint.Next
+		if err := lostHistory(assigned, checkpoint, exists); err != nil {
+			p.refused = err
+			h.report(ctx, "refusing the partition", err, "topic", p.Topic, "partition", p.Number)
+			begin[assigned.Partition] = assigned.End // a place that exists; nothing is read from it
+		} else {
+			if err := h.applier.Begin(ctx, assigned); err != nil {
+				return nil, err
+			}
+			begin[assigned.Partition] = p.next
+		}
+		partitions[assigned.Partition] = p
+	}
+	h.mu.Lock()
+	h.partitions = partitions
+	h.mu.Unlock()
+	return begin, nil
+}
+
+// lostHistory returns a fault of that kind when the topic does not hold what the checkpoint says comes next (G11).
+func lostHistory(assigned kafka.Assignment, checkpoint readmodel.Checkpoint, exists bool) error {
+	place := fmt.Sprintf("partition %d of topic %s", assigned.Number, assigned.Topic)
+	cure := fmt.Sprintf("restore the topic, or accept the loss by setting next_offset of this group and partition in counterfoil.checkpoints to %d, and its topic_id to null", assigned.First)
+	lost := func(format string, args ...any) error {
+		return fault.New(fault.CodeLostHistory, place+" "+fmt.Sprintf(format, args...)+"; "+cure, nil)
+	}
+	switch {
+	case !exists && assigned.First > 0:
+		cure = fmt.Sprintf("restore them, or accept the loss by inserting a row for this group and partition with next_offset %d into counterfoil.checkpoints", assigned.First)
+		return lost("begins at offset %d: the records before it are gone and were never applied", assigned.First)
+	case !exists:
+		return nil
+	case checkpoint.TopicID != nil && assigned.TopicID != [16]byte{} && *checkpoint.TopicID != assigned.TopicID:
+		return lost("was re-created: the checkpoint %d belongs to the topic's earlier life", checkpoint.Next)
+	case checkpoint.Next < assigned.First:
+		return lost("begins at offset %d, but %d is the next to apply: the records between are gone", assigned.First, checkpoint.Next)
+	case checkpoint.Next > assigned.End:
+		return lost("ends at offset %d, but %d is the next to apply: its end was lost", assigned.End, checkpoint.Next)
+	}
+	return nil
+}
+
+// Consume applies the claim's records until it ends. It ends the session by itself only when the checkpoint, or the table
+// under it, is no longer what this session began with.
+func (h *Handler) Consume(ctx context.Context, claim *kafka.Claim) {
+	p := h.partition(claim.Partition)
+	if p == nil {
+		return
+	}
+	p.follow(claim.End)
+	if p.refused != nil {
+		h.awaitDecision(ctx, p)
+		return
+	}
+	for {
+		records, err := claim.Next(ctx)
+		if err != nil || !h.deliver(ctx, p, records) {
+			return
+		}
+		claim.Applied(p.position())
+	}
+}
+
+// deliver applies the records, as often as it takes. It reports false when a new session has to begin.
+func (h *Handler) deliver(ctx context.Context, p *partition, records []kafka.Record) bool {
+	wait := newBackoff()
+	for {
+		records = from(records, p.position())
+		if len(records) == 0 {
+			p.idle()
+			return true
+		}
+		p.busy(records[0].Timestamp)
+		began := time.Now()
+		err := h.applyOnce(ctx, p, records)
+		if err == nil {
+			p.idle()
+			return true
+		}
+		p.fail(err)
+		h.metrics.failed(h.declaration, err)
+		if fault.Is(err, fault.Fenced) {
+			return h.reload(ctx, p)
+		}
+		h.report(ctx, "cannot apply, trying again", err, "topic", p.Topic, "partition", p.Number, "offset", records[0].Position.Offset)
+		if needsPreparing(err) {
+			return false
+		}
+		if time.Since(began) > maxBackoff {
+			wait.Reset()
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(wait.NextBackOff()):
+		}
+	}
+}
+
+// applyOnce applies the records and accounts for what became of them. A batch under way is finished when the session
+// ends: the checkpoint fences it if somebody else has the partition by then.
+func (h *Handler) applyOnce(ctx context.Context, p *partition, records []kafka.Record) error {
+	began := time.Now()
+	applying, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyLimit)
+	defer cancel()
+	result, err := h.applier.Apply(applying, p.position(), records)
+	done := upTo(records, result.Next)
+	p.advance(result.Next)
+	if len(done) > 0 {
+		h.metrics.applied(h.declaration, done, result, time.Since(began))
+		h.account(ctx, p, done, result, time.Since(began))
+	}
+	return err
+}
+
+// reload finds out where the checkpoint went. Forward: another member had the partition for a while, and this one goes on
+// behind what it did. Anything else, such as a database that was restored, takes a new session.
+func (h *Handler) reload(ctx context.Context, p *partition) bool {
+	next, ok, err := h.applier.Checkpoint(ctx, p.Partition)
+	if err != nil || !ok || next <= p.position() {
+		h.log.WarnContext(ctx, "the checkpoint is not where it was, beginning anew", "topic", p.Topic, "partition", p.Number,
+			"expected", p.position(), "found", next, "error", err)
+		return false
+	}
+	h.log.WarnContext(ctx, "fenced: another member applied records of this partition", "topic", p.Topic, "partition", p.Number,
+		"expected", p.position(), "found", next)
+	p.advance(next)
+	return true
+}
+
+// awaitDecision holds a refused partition until somebody changed its checkpoint.
+func (h *Handler) awaitDecision(ctx context.Context, p *partition) {
+	ticker := time.NewTicker(recheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		checkpoints, err := h.applier.Checkpoints(ctx)
+		if err != nil {
+			continue
+		}
+		if c, exists := checkpoints[p.Partition]; exists && (c.Next != p.next || c.TopicID == nil) {
+			h.log.InfoContext(ctx, "the checkpoint of the refused partition was changed, beginning anew", "topic", p.Topic, "partition", p.Number)
+			return
+		}
+	}
+}
+
+func (h *Handler) partition(key kafka.Partition) *partition {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.partitions[key]
+}
+
+func (h *Handler) revoke() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.partitions = map[kafka.Partition]*partition{}
+}
+
+func (h *Handler) waiting(reason string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.preparing = reason
+}
+
+func newBackoff() *backoff.ExponentialBackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.MaxInterval = 100*time.Millisecond, maxBackoff
+	return b
+}
+
+// from returns the records at and behind the offset.
+func from(records []kafka.Record, next int64) []kafka.Record {
+	for len(records) > 0 && records[0].Position.Offset < next {
+		records = records[1:]
+	}
+	return records
+}
+
+// upTo returns the records before the offset.
+func upTo(records []kafka.Record, next int64) []kafka.Record {
+	return records[:len(records)-len(from(records, next))]
+}
