@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -25,7 +24,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/counterfoil/counterfoil/shared/embedded"
-	"github.com/counterfoil/counterfoil/shared/internal/filelock"
+	"github.com/counterfoil/counterfoil/shared/internal/tempdir"
 	"github.com/counterfoil/counterfoil/shared/postgres"
 )
 
@@ -106,7 +105,7 @@ type serverOfProcess struct {
 	err      error
 
 	postgres *embedded.Postgres
-	place    place
+	dir      *tempdir.Dir
 }
 
 func (s *serverOfProcess) start() (superURL string, err error) {
@@ -119,17 +118,16 @@ func (s *serverOfProcess) start() (superURL string, err error) {
 }
 
 func (s *serverOfProcess) startOwn() error {
-	sweep()
 	var err error
-	if s.place, err = newPlace(); err != nil {
+	if s.dir, err = tempdir.New("counterfoil-pgtest"); err != nil {
 		return err
 	}
 	// Long enough for a download. Not the test's context: other tests follow.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	s.postgres, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: s.place.dir})
+	s.postgres, err = embedded.StartPostgres(ctx, embedded.PostgresConfig{Dir: s.dir.Path()})
 	if err != nil {
-		return errors.Join(err, s.place.remove())
+		return errors.Join(err, s.dir.Remove())
 	}
 	s.superURL = s.postgres.URL("postgres")
 	return nil
@@ -139,42 +137,7 @@ func (s *serverOfProcess) stop() error {
 	if s.postgres == nil {
 		return nil
 	}
-	return errors.Join(s.postgres.StopImmediate(), os.RemoveAll(s.postgres.Dir()), s.place.remove())
-}
-
-// A place is a temporary directory whose lock tells whether its process lives.
-type place struct {
-	dir  string
-	lock *filelock.Lock
-}
-
-const placePrefix, lockSuffix = "counterfoil-pgtest-", ".lock"
-
-func newPlace() (place, error) {
-	var random [6]byte
-	rand.Read(random[:])
-	p := place{dir: filepath.Join(os.TempDir(), placePrefix+hex.EncodeToString(random[:]))}
-	var err error
-	if p.lock, err = filelock.Try(p.dir + lockSuffix); err != nil {
-		return place{}, err
-	}
-	// Open to all, because for root the server runs as another user.
-	return p, os.Mkdir(p.dir, 0o755)
-}
-
-func (p place) remove() error {
-	return errors.Join(os.RemoveAll(p.dir), os.Remove(p.dir+lockSuffix), p.lock.Release())
-}
-
-// sweep removes what killed test processes left behind. What it cannot remove is
-// another user's.
-func sweep() {
-	locks, _ := filepath.Glob(filepath.Join(os.TempDir(), placePrefix+"*"+lockSuffix))
-	for _, path := range locks {
-		if lock, err := filelock.Try(path); err == nil {
-			_ = place{strings.TrimSuffix(path, lockSuffix), lock}.remove()
-		}
-	}
+	return errors.Join(s.postgres.StopImmediate(), os.RemoveAll(s.postgres.Dir()), s.dir.Remove())
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)

@@ -1,0 +1,101 @@
+package apache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/counterfoil/counterfoil/shared/internal/filelock"
+)
+
+// Version is the version of Apache Kafka that is run.
+const Version = "4.1.1"
+
+// pom lists what a node needs. The broker brings no backend for slf4j, and without
+// one a node that does not start would not say why.
+const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>counterfoil</groupId>
+  <artifactId>apache-kafka</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>` + Version + `</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-slf4j-impl</artifactId>
+      <version>2.24.3</version>
+    </dependency>
+  </dependencies>
+</project>
+`
+
+const copyDependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+
+// findJars returns the directory that has all jars, fetching them the first time.
+func findJars(ctx context.Context, say func(string)) (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	jars := filepath.Join(cache, "counterfoil", "kafka-"+Version)
+	if err := os.MkdirAll(filepath.Dir(jars), 0o755); err != nil {
+		return "", err
+	}
+	lock, err := filelock.Wait(ctx, jars+".lock")
+	if err != nil {
+		return "", err
+	}
+	defer lock.Release()
+	if _, err := os.Stat(jars); err == nil {
+		return jars, nil // it got its name when it was complete
+	}
+	mvn, err := exec.LookPath("mvn")
+	if err != nil {
+		return "", errors.New("Apache Kafka's jars are fetched by the command mvn, which is not in the PATH: install Apache Maven")
+	}
+	say("fetching Apache Kafka " + Version + " from Maven Central to " + jars + ": about 45 MB, once")
+	unfinished := jars + ".unfinished"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(unfinished, 0o755); err != nil {
+		return "", err
+	}
+	pomFile := filepath.Join(unfinished, "pom.xml")
+	if err := os.WriteFile(pomFile, []byte(pom), 0o644); err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "--file", pomFile,
+		copyDependencies, "-DincludeScope=runtime", "-DoutputDirectory="+unfinished)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("fetch Apache Kafka %s: %w\n%s", Version, errors.Join(err, ctx.Err()), bytes.TrimSpace(output))
+	}
+	return jars, os.Rename(unfinished, jars)
+}
+
+// findJava returns the java command.
+func findJava() (string, error) {
+	if home := os.Getenv("JAVA_HOME"); home != "" {
+		java := filepath.Join(home, "bin", "java")
+		if _, err := os.Stat(java); err == nil {
+			return java, nil
+		}
+	}
+	java, err := exec.LookPath("java")
+	if err != nil {
+		return "", errors.New("Apache Kafka runs on Java 17 or later, and there is no java in the PATH and no JAVA_HOME: install a Java runtime")
+	}
+	return java, nil
+}
