@@ -46,14 +46,6 @@ func ListenOr(ctx context.Context, given net.Listener, port int) (net.Listener, 
 	return Listen(ctx, port)
 }
 
-// ListenUnless returns the listener that the caller of a service opened, or opens the port where there is none.
-func ListenUnless(ctx context.Context, given net.Listener, port int) (net.Listener, error) {
-	if given != nil {
-		return given, nil
-	}
-	return Listen(ctx, port)
-}
-
 // Server returns a part that serves HTTP on the listener until its context ends, then lets the requests under way end.
 func Server(name string, log *slog.Logger, listener net.Listener, handler http.Handler) service.Part {
 	server := &http.Server{
