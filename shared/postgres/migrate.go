@@ -35,11 +35,11 @@ func Migrate(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("create the table of migrations: %w", err)
 	}
-	var done int
-	if err := conn.QueryRow(ctx, `SELECT coalesce(max(number), 0) FROM counterfoil.migrations`).Scan(&done); err != nil {
-		return fmt.Errorf("read the table of migrations: %w", err)
+	done, err := lastMigration(ctx, conn)
+	if err != nil {
+		return err
 	}
-	files, err := fs.Glob(migrations, "migrations/*.sql")
+	files, err := migrationFiles()
 	if err != nil {
 		return err
 	}
@@ -54,6 +54,17 @@ func Migrate(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
 	}
 	return grantControl(ctx, conn)
 }
+
+// lastMigration returns the number of the last migration that the database has.
+func lastMigration(ctx context.Context, db queryer) (number int, err error) {
+	if err := db.QueryRow(ctx, `SELECT coalesce(max(number), 0) FROM counterfoil.migrations`).Scan(&number); err != nil {
+		return 0, fmt.Errorf("read the table of migrations: %w", err)
+	}
+	return number, nil
+}
+
+// migrationFiles returns all migrations that this program knows, in order.
+func migrationFiles() ([]string, error) { return fs.Glob(migrations, "migrations/*.sql") }
 
 func migrateOne(ctx context.Context, conn *pgx.Conn, file string) error {
 	sql, err := migrations.ReadFile(file)

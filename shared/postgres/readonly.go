@@ -14,32 +14,7 @@ import (
 // RequireReadOnly returns a Misconfigured fault that lists every right beyond SELECT that the pool's role has in its
 // database, directly or through another role (G9). An error of the connection is classified as usual.
 func RequireReadOnly(ctx context.Context, pool *pgxpool.Pool) error {
-	rows, err := pool.Query(ctx, `
-		SELECT 'role attribute ' || attribute FROM pg_roles,
-			LATERAL (VALUES ('SUPERUSER', rolsuper), ('CREATEROLE', rolcreaterole), ('CREATEDB', rolcreatedb),
-				('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) AS a (attribute, has)
-			WHERE rolname = current_user AND has
-		UNION ALL
-		SELECT p.privilege || ' on database ' || current_database() FROM (VALUES ('CREATE'), ('TEMPORARY')) AS p (privilege)
-			WHERE has_database_privilege(current_database(), p.privilege)
-		UNION ALL
-		SELECT 'CREATE on schema ' || nspname FROM pg_namespace
-			WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema' AND has_schema_privilege(oid, 'CREATE')
-		UNION ALL
-		SELECT p.privilege || ' on table ' || c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-			(VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS p (privilege)
-			WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
-				AND (has_table_privilege(c.oid, p.privilege)
-					OR p.privilege IN ('INSERT', 'UPDATE') AND has_any_column_privilege(c.oid, p.privilege))
-		UNION ALL
-		SELECT 'membership in ' || rolname FROM pg_roles
-			WHERE rolname IN ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program')
-				AND pg_has_role(current_user, oid, 'MEMBER')
-		LIMIT 20`)
-	if err != nil {
-		return Classify(err)
-	}
-	rights, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	rights, err := rightsToWrite(ctx, pool, nil)
 	if err != nil {
 		return Classify(err)
 	}
@@ -49,4 +24,36 @@ func RequireReadOnly(ctx context.Context, pool *pgxpool.Pool) error {
 			strings.Join(rights, ", "), ReaderRole), nil)
 	}
 	return nil
+}
+
+// rightsToWrite returns rights beyond SELECT that the role has in the database, at most twenty of them. A nil role is the
+// connection's own.
+func rightsToWrite(ctx context.Context, db queryer, role *string) ([]string, error) {
+	rows, err := db.Query(ctx, `
+		WITH who AS (SELECT coalesce($1::name, current_user) AS role)
+		SELECT 'role attribute ' || attribute FROM who JOIN pg_roles ON rolname = role,
+			LATERAL (VALUES ('SUPERUSER', rolsuper), ('CREATEROLE', rolcreaterole), ('CREATEDB', rolcreatedb),
+				('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) AS a (attribute, has)
+			WHERE has
+		UNION ALL
+		SELECT p.privilege || ' on database ' || current_database() FROM who, (VALUES ('CREATE'), ('TEMPORARY')) AS p (privilege)
+			WHERE has_database_privilege(role, current_database(), p.privilege)
+		UNION ALL
+		SELECT 'CREATE on schema ' || nspname FROM who, pg_namespace n
+			WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema' AND has_schema_privilege(role, n.oid, 'CREATE')
+		UNION ALL
+		SELECT p.privilege || ' on table ' || c.oid::regclass FROM who, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+			(VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS p (privilege)
+			WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
+				AND (has_table_privilege(role, c.oid, p.privilege)
+					OR p.privilege IN ('INSERT', 'UPDATE') AND has_any_column_privilege(role, c.oid, p.privilege))
+		UNION ALL
+		SELECT 'membership in ' || rolname FROM who, pg_roles r
+			WHERE rolname IN ('pg_write_all_data', 'pg_write_server_files', 'pg_execute_server_program')
+				AND pg_has_role(role, r.oid, 'MEMBER')
+		LIMIT 20`, role)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
