@@ -8,6 +8,7 @@
 package kafkatest
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -48,17 +49,55 @@ func Broker(t testing.TB) string {
 	if addrs := os.Getenv("TEST_KAFKA_BROKER"); addrs != "" {
 		return addrs
 	}
-	broker, err := ofProcess()
+	addr, err := broker.start()
 	if err != nil {
 		t.Fatalf("kafkatest: %v", err)
 	}
-	return broker.Addr()
+	return addr
 }
 
-// ofProcess starts the one broker. It lives in this process's memory and ends with it.
-var ofProcess = sync.OnceValues(func() (*embedded.Broker, error) {
-	return embedded.StartBroker(embedded.BrokerConfig{})
-})
+// Stopping wraps a package's tests so that the process's broker is stopped when
+// they have run, for a TestMain that looks for goroutines left behind.
+func Stopping(m interface{ Run() int }) interface{ Run() int } { return stopping{m} }
+
+type stopping struct{ tests interface{ Run() int } }
+
+func (s stopping) Run() int {
+	code := s.tests.Run()
+	if err := broker.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "kafkatest:", err)
+		code = max(code, 1)
+	}
+	return code
+}
+
+// broker is the one broker that all tests of the process share; it lives in its memory.
+var broker brokerOfProcess
+
+type brokerOfProcess struct {
+	mu      sync.Mutex
+	running *embedded.Broker
+}
+
+func (b *brokerOfProcess) start() (addr string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running == nil {
+		if b.running, err = embedded.StartBroker(embedded.BrokerConfig{}); err != nil {
+			return "", err
+		}
+	}
+	return b.running.Addr(), nil
+}
+
+func (b *brokerOfProcess) stop() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running == nil {
+		return nil
+	}
+	return b.running.Close()
+}
 
 // Own starts a broker that no other test sees, for tests that make it fail. Use
 // At for topics and records on it. It is closed when the test has ended.
