@@ -1,0 +1,68 @@
+package readmodel
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Declared is a version together with the declaration that it was created with.
+type Declared struct {
+	Version
+	Declaration *Declaration
+	TableExists bool
+}
+
+// DeclaredVersions returns all versions of all read models as they were created, by name and number.
+func DeclaredVersions(ctx context.Context, db Database) ([]Declared, error) {
+	versions, err := Versions(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	declared := make([]Declared, len(versions))
+	for i, version := range versions {
+		if declared[i], err = version.declared(ctx, db); err != nil {
+			return nil, err
+		}
+	}
+	return declared, nil
+}
+
+func (v Version) declared(ctx context.Context, db Database) (Declared, error) {
+	rows, err := db.Query(ctx, `
+		SELECT declaration, to_regclass(format('%I.%I', schema_name, table_name)) IS NOT NULL
+		FROM counterfoil.read_models WHERE name = $1 AND version = $2`, v.Name, v.Number)
+	if err != nil {
+		return Declared{}, err
+	}
+	kept, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[struct {
+		YAML        string
+		TableExists bool
+	}])
+	if err != nil {
+		return Declared{}, err
+	}
+	declaration, err := parse("the declaration of "+v.Schema, []byte(kept.YAML), nil)
+	return Declared{v, declaration, kept.TableExists}, err
+}
+
+// Parked says how many records of a version are set aside.
+type Parked struct {
+	ReadModel string
+	Version   int
+	Code      string
+	Records   int64
+	Latest    time.Time
+}
+
+// ParkedRecords counts the parked records by version and code.
+func ParkedRecords(ctx context.Context, db Database) ([]Parked, error) {
+	rows, err := db.Query(ctx, `
+		SELECT read_model, version, code, count(*), max(parked_at) FROM counterfoil.parked
+		GROUP BY read_model, version, code ORDER BY read_model, version, code`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Parked])
+}
