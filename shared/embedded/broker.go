@@ -15,7 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"github.com/counterfoil/counterfoil/shared/internal/filelock"
+	"github.com/counterfoil/counterfoil/shared/filelock"
 )
 
 // BrokerConfig says where a broker keeps its records and where it listens.

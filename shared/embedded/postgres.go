@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/counterfoil/counterfoil/shared/filelock"
 	"github.com/counterfoil/counterfoil/shared/internal/child"
-	"github.com/counterfoil/counterfoil/shared/internal/filelock"
 )
 
 // PostgresConfig says where PostgreSQL keeps its data and where it listens.

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/counterfoil/counterfoil/shared/internal/filelock"
+	"github.com/counterfoil/counterfoil/shared/filelock"
 )
 
 // A Dir is a temporary directory with a lock beside it, which tells the others

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/counterfoil/counterfoil/shared/internal/filelock"
+	"github.com/counterfoil/counterfoil/shared/filelock"
 	"github.com/counterfoil/counterfoil/shared/internal/tempdir"
 )
 

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/counterfoil/counterfoil/shared/internal/filelock"
+	"github.com/counterfoil/counterfoil/shared/filelock"
 )
 
 // Version is the version of Apache Kafka that is run.
