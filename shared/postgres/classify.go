@@ -16,7 +16,8 @@ import (
 //	08 connection, 53 resources (disk full), 57 operator   | Away
 //	  intervention (shutdown, cancel), 58 system           |
 //	25006 read-only transaction (failed over to a standby) | Away
-//	40 serialization, deadlock; 55P03 lock not available   | Away
+//	40 serialization, deadlock; 55 lock not available,     | Away
+//	  object in use, database takes no connections         |
 //	0A000 cached plan must not change result type          | Away: the statement is prepared anew the next time
 //	3D000 no such database                                 | Away: somebody is about to create it again
 //	22 data, 23 constraint                                 | Unappliable: this record can never apply
@@ -34,13 +35,13 @@ func Classify(err error) error {
 		return fault.New(fault.CodeDatabaseAway, "PostgreSQL cannot be reached.", err)
 	}
 	switch pg.Code {
-	case "25006", "55P03", "0A000", "3D000":
+	case "25006", "0A000", "3D000":
 		return fault.New(fault.CodeDatabaseAway, "PostgreSQL cannot be used just now.", err)
 	case "54000":
 		return fault.New(fault.CodeRefusedByDatabase, "A value is too large for PostgreSQL.", err)
 	}
 	switch pg.Code[:2] {
-	case "08", "53", "57", "58", "40":
+	case "08", "40", "53", "55", "57", "58":
 		return fault.New(fault.CodeDatabaseAway, "PostgreSQL cannot be used just now.", err)
 	case "22", "23":
 		return fault.New(fault.CodeRefusedByDatabase, "PostgreSQL refuses the value.", err)

@@ -1,0 +1,142 @@
+package consumerservice_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/counterfoil/counterfoil/shared/kafkatest"
+)
+
+// admin returns a client of the broker that is not the services' own.
+func (w *world) admin() *kadm.Client {
+	w.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(w.brokers, ",")...))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(client.Close)
+	return kadm.NewClient(client)
+}
+
+func TestG4_TheCheckpointWinsOverTheCommittedOffset(t *testing.T) {
+	t.Parallel()
+	for name, committed := range map[string]int64{"committed too far": 10, "committed too little": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, 1)
+			var records []kafkatest.Record
+			for range 10 {
+				records = append(records, timestamp(uuid.New(), "2020-01-01T00:00:00Z"))
+			}
+			kafkatest.Produce(t, w.topic, records[:5]...)
+			first := w.run("a", nil)
+			w.eventually(countRows, "5")
+			if err := first.stop(); err != nil {
+				t.Fatal(err)
+			}
+			kafkatest.Produce(t, w.topic, records[5:]...)
+			group := w.mustQuery(`SELECT group_id FROM counterfoil.checkpoints`)
+			var offsets kadm.Offsets
+			offsets.AddOffset(w.topic, 0, committed, -1)
+			if err := w.admin().CommitAllOffsets(t.Context(), group, offsets); err != nil {
+				t.Fatal(err)
+			}
+			w.run("a", nil)
+			w.eventually(countRows, "10")
+		})
+	}
+}
+
+func TestG4_TheCommittedOffsetFollowsAsAHint(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.run("a", nil)
+	kafkatest.Produce(t, w.topic, timestamp(uuid.New(), "2020-01-01T00:00:00Z"), timestamp(uuid.New(), "2020-01-01T00:00:00Z"))
+	w.eventually(countRows, "2")
+	group := w.mustQuery(`SELECT group_id FROM counterfoil.checkpoints`)
+	admin := w.admin()
+	waitFor(t, func() bool {
+		offsets, err := admin.FetchOffsets(t.Context(), group)
+		at, ok := offsets.Lookup(w.topic, 0)
+		return err == nil && ok && at.At == 2
+	}, func() string { return "the group's offset was not committed" })
+}
+
+func TestG11_ARecreatedTopicIsRefusedUntilSomebodyDecides(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	good := func() kafkatest.Record { return timestamp(uuid.New(), "2020-01-01T00:00:00Z") }
+	kafkatest.Produce(t, w.topic, good(), good())
+	first := w.run("a", nil)
+	w.eventually(countRows, "2")
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.recreateTopic()
+	kafkatest.Produce(t, w.topic, good(), good(), good())
+	second := w.run("a", nil)
+	waitFor(t, func() bool {
+		status, body := second.get(t, second.public+"/readyz?verbose")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "was re-created") && strings.Contains(body, "next_offset")
+	}, func() string { return "readiness does not say that the topic was re-created" })
+	if rows := w.mustQuery(countRows); rows != "2" {
+		t.Fatalf("%s rows, although the partition is refused", rows)
+	}
+	w.mustQuery(`UPDATE counterfoil.checkpoints SET next_offset = 0, topic_id = NULL`)
+	w.eventually(countRows, "5")
+}
+
+func (w *world) recreateTopic() {
+	w.t.Helper()
+	admin := w.admin()
+	if _, err := admin.DeleteTopic(w.t.Context(), w.topic); err != nil {
+		w.t.Fatal(err)
+	}
+	waitFor(w.t, func() bool {
+		_, err := admin.CreateTopic(w.t.Context(), 1, 1, nil, w.topic)
+		return err == nil
+	}, func() string { return "the topic cannot be created again" })
+}
+
+func TestG11_DeletedRecordsAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	good := func() kafkatest.Record { return timestamp(uuid.New(), "2020-01-01T00:00:00Z") }
+	kafkatest.Produce(t, w.topic, good(), good(), good())
+	var offsets kadm.Offsets
+	offsets.AddOffset(w.topic, 0, 2, -1)
+	if _, err := w.admin().DeleteRecords(t.Context(), offsets); err != nil {
+		t.Fatal(err)
+	}
+	c := w.run("a", nil)
+	waitFor(t, func() bool {
+		status, body := c.get(t, c.public+"/readyz?verbose")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "begins at offset 2")
+	}, func() string { return "readiness does not say that records are gone" })
+	if rows := w.mustQuery(countRows); rows != "0" {
+		t.Errorf("%s rows, although the partition is refused", rows)
+	}
+}
+
+func TestG5_APausedDatabaseMakesThePartitionWaitAndGoOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	c := w.run("a", nil)
+	kafkatest.Produce(t, w.topic, timestamp(uuid.New(), "2020-01-01T00:00:00Z"))
+	w.eventually(countRows, "1")
+	w.asSuperuser(`ALTER DATABASE ` + w.db.Name + ` ALLOW_CONNECTIONS false`)
+	w.asSuperuser(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '` + w.db.Name + `'`)
+	kafkatest.Produce(t, w.topic, timestamp(uuid.New(), "2020-01-02T00:00:00Z"))
+	waitFor(t, func() bool {
+		_, metrics := c.get(t, c.admin+"/metrics")
+		return strings.Contains(metrics, `counterfoil_lag_records{partition="0",read_model="timestamp",topic="`+w.topic+`",version="1"} 1`)
+	}, func() string { return "the lag does not say that a record waits" })
+	w.asSuperuser(`ALTER DATABASE ` + w.db.Name + ` ALLOW_CONNECTIONS true`)
+	w.eventually(countRows, "2")
+	w.eventually(`SELECT count(*) FROM counterfoil.parked`, "0")
+}
