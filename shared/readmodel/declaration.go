@@ -64,7 +64,9 @@ func (d *Declaration) Schema() string { return fmt.Sprintf("%s_v%d", d.Name, d.V
 
 // Group returns the consumer group that applies records to this version: each version has its own, so that one that
 // stands still does not hold another. A new base name begins a replay from offset 0.
-func (d *Declaration) Group(base string) string { return fmt.Sprintf("%s.%s.v%d", base, d.Name, d.Version) }
+func (d *Declaration) Group(base string) string {
+	return fmt.Sprintf("%s.%s.v%d", base, d.Name, d.Version)
+}
 
 // Label returns the name of the version as clients see it, such as timestamp/v1.
 func (d *Declaration) Label() string { return fmt.Sprintf("%s/v%d", d.Name, d.Version) }
