@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/counterfoil/counterfoil/shared/internal/child"
+	"github.com/counterfoil/counterfoil/shared/child"
 )
 
 // rootsHome is where root's data goes when PostgreSQL's user cannot reach the

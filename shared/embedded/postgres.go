@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/counterfoil/counterfoil/shared/filelock"
-	"github.com/counterfoil/counterfoil/shared/internal/child"
+	"github.com/counterfoil/counterfoil/shared/child"
 )
 
 // PostgresConfig says where PostgreSQL keeps its data and where it listens.

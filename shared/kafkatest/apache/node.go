@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/counterfoil/counterfoil/shared/internal/child"
+	"github.com/counterfoil/counterfoil/shared/child"
 )
 
 // log4j sends the node's log to its output.
