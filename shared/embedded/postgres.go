@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/counterfoil/counterfoil/shared/filelock"
 	"github.com/counterfoil/counterfoil/shared/child"
+	"github.com/counterfoil/counterfoil/shared/filelock"
 )
 
 // PostgresConfig says where PostgreSQL keeps its data and where it listens.
