@@ -1,0 +1,126 @@
+package readmodel_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/counterfoil/counterfoil/shared/readmodel"
+)
+
+func TestLoad_TheBuiltInModelIsTheTimestamps(t *testing.T) {
+	t.Parallel()
+	declarations, err := readmodel.Load("", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := declarations[0]
+	if len(declarations) != 1 || d.Label() != "timestamp/v1" || d.Source.Topic != "timestamp.command.v1" {
+		t.Errorf("loaded %+v", declarations)
+	}
+	// Databases hold this fingerprint: as long as version 1 is declared, it must not change.
+	const fingerprint = "21e06ca9e6106dccf447601b879bd4acbecc10bc3077076fbbd13e1ac483d032"
+	if got := d.Fingerprint(); got != fingerprint {
+		t.Errorf("the fingerprint is %s, want %s", got, fingerprint)
+	}
+}
+
+func TestLoad_SettingsReplaceVariables(t *testing.T) {
+	t.Parallel()
+	declarations, err := readmodel.Load("", map[string]string{"KAFKA_CONSUMER_TOPIC": "elsewhere"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if topic := declarations[0].Source.Topic; topic != "elsewhere" {
+		t.Errorf("the topic is %s", topic)
+	}
+}
+
+const good = `name: things
+version: 1
+source:
+  topic: things.v1
+  format: json
+key: id
+table: things
+columns:
+  - name: id
+    type: uuid
+    from: $.id
+  - name: seen
+    type: timestamptz
+    from: $timestamp
+primary_key: [id]
+write: insert
+`
+
+func load(t *testing.T, files map[string]string) error {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := readmodel.Load(dir, nil)
+	return err
+}
+
+func TestLoad_AFaultNamesFileLineAndCure(t *testing.T) {
+	t.Parallel()
+	if err := load(t, map[string]string{"good.yaml": good}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{"write: insert", "write: insert\ncolour: red", `m.yaml:17:1: unknown field "colour"`},
+		{"  format: json", "  format: json\n  speed: 3", `m.yaml:6:3: unknown field "speed"`},
+		{"name: things", "name: Things", `m.yaml:1: name "Things" is not a name`},
+		{"version: 1", "version: 0", "m.yaml:2: version is 0; versions are numbered from 1"},
+		{"version: 1", "version: one", "m.yaml:2:"},
+		{"format: json", "format: xml", `m.yaml:5: source.format is "xml"; it can be json`},
+		{"key: id", "key: nothing", `m.yaml:6: key names "nothing", which is not a declared column`},
+		{"type: uuid", "type: guid", `m.yaml:10: columns[0].type is "guid"; it can be timestamptz, uuid`},
+		{"from: $.id", "from: id", `m.yaml:11: columns[0].from is "id"; it can be $timestamp or a path`},
+		{"type: timestamptz", "type: uuid", "m.yaml:13: columns[1].type"},
+		{"name: seen", "name: id", `m.yaml:12: columns[1].name "id" is declared twice`},
+		{"primary_key: [id]", "primary_key: []", "primary_key is empty"},
+		{"primary_key: [id]", "primary_key: [id, no]", `primary_key[1] names "no"`},
+		{"write: insert", "write: replace", `m.yaml:16: write is "replace"; it can be insert`},
+		{"topic: things.v1", "topic: ${TOPIC}", "m.yaml:4: source.topic uses TOPIC, which is not set and has no default"},
+		{"topic: things.v1", "topic: ''", "m.yaml:4: source.topic is empty"},
+		{"name: things", "name: [", "m.yaml:1"},
+		{"table: things", `table: "a; DROP TABLE x"`, "m.yaml:7: table"},
+	} {
+		err := load(t, map[string]string{"m.yaml": strings.Replace(good, c.old, c.new, 1)})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q instead of %q: %v\nwant %q", c.new, c.old, err, c.want)
+		}
+	}
+}
+
+func TestLoad_AllFaultsAreNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	bad := strings.NewReplacer("version: 1", "version: -1", "type: uuid", "type: guid").Replace(good)
+	err := load(t, map[string]string{"a.yaml": bad, "b.yaml": strings.Replace(good, "write: insert", "write: no", 1)})
+	for _, want := range []string{"a.yaml:2: version", "a.yaml:10: columns[0].type", "b.yaml:16: write"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in %v", want, err)
+		}
+	}
+}
+
+func TestLoad_TheSameVersionTwiceIsAFault(t *testing.T) {
+	t.Parallel()
+	err := load(t, map[string]string{"a.yaml": good, "b.yaml": good})
+	if err == nil || !strings.Contains(err.Error(), "things/v1 is declared in a.yaml already") {
+		t.Error(err)
+	}
+}
+
+func TestLoad_AnEmptyDirectoryIsAFault(t *testing.T) {
+	t.Parallel()
+	if err := load(t, nil); err == nil {
+		t.Error("nothing to do is not an error")
+	}
+}
