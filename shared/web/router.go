@@ -6,6 +6,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -105,6 +106,10 @@ func (r *Router) account(ctx context.Context, c echo.Context, err error, took ti
 	if !knownMethod(method) {
 		method = "other"
 	}
+	left := err != nil && errors.Is(ctx.Err(), context.Canceled)
+	if left {
+		status = clientLeft
+	}
 	r.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
 	r.seconds.WithLabelValues(route, method).Observe(took.Seconds())
 	level := slog.LevelInfo
@@ -119,7 +124,9 @@ func (r *Router) account(ctx context.Context, c echo.Context, err error, took ti
 		attrs = append(attrs, facts...)
 	}
 	if err != nil {
-		attrs = append(attrs, slog.String("code", string(fault.Of(err).Code)))
+		if !left {
+			attrs = append(attrs, slog.String("code", string(fault.Of(err).Code)))
+		}
 		if status >= http.StatusInternalServerError {
 			attrs = append(attrs, slog.String("error", err.Error()))
 			level = slog.LevelWarn
@@ -130,6 +137,10 @@ func (r *Router) account(ctx context.Context, c echo.Context, err error, took ti
 	}
 	r.log.LogAttrs(ctx, level, "request", attrs...)
 }
+
+// clientLeft is the status under which a request is logged and counted whose client closed the connection before its
+// answer: nobody got the answer, and nothing failed here.
+const clientLeft = 499
 
 func knownMethod(method string) bool {
 	switch method {
