@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -29,6 +30,9 @@ type Version struct {
 	Group   string // the consumer group that applies records to it; "" before the first
 	Serving bool
 }
+
+// Label returns the version's name as clients see it, such as timestamp/v1.
+func (v Version) Label() string { return v.Name + "/v" + strconv.Itoa(v.Number) }
 
 // Versions returns all versions of all read models, by name and number.
 func Versions(ctx context.Context, db Database) ([]Version, error) {
