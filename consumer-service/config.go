@@ -21,6 +21,7 @@ type Config struct {
 
 	Kafka          kafka.Config
 	ConsumerTopic  string        `envconfig:"KAFKA_CONSUMER_TOPIC" default:"timestamp.command.v1" desc:"topic of the timestamp read model; declarations may refer to it"`
+	ControlTopic   string        `envconfig:"KAFKA_CONTROL_TOPIC" default:"counterfoil.control.v1" desc:"topic of what people decided about parked records and lost history; created if it is missing"`
 	GroupID        string        `envconfig:"KAFKA_GROUP_ID" default:"timestamp-consumer" desc:"base name of the consumer groups, to which each read model version adds its own; a new name replays every topic from offset 0"`
 	SessionTimeout time.Duration `envconfig:"KAFKA_SESSION_TIMEOUT" default:"10s" desc:"after which a silent consumer's partitions go to others; the broker allows 6s to 30m unless told otherwise"`
 
@@ -36,7 +37,8 @@ type Config struct {
 
 // Validate reports everything that is wrong with the settings.
 func (c *Config) Validate() error {
-	faults := []error{c.Kafka.Validate(), c.Database.Validate(), kafka.ValidTopic("KAFKA_CONSUMER_TOPIC", c.ConsumerTopic)}
+	faults := []error{c.Kafka.Validate(), c.Database.Validate(),
+		kafka.ValidTopic("KAFKA_CONSUMER_TOPIC", c.ConsumerTopic), kafka.ValidTopic("KAFKA_CONTROL_TOPIC", c.ControlTopic)}
 	if c.GroupID == "" {
 		faults = append(faults, errors.New("KAFKA_GROUP_ID is empty; name the consumer group"))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
+	"github.com/counterfoil/counterfoil/consumer-service/internal/control"
 	"github.com/counterfoil/counterfoil/consumer-service/internal/delivery"
 	"github.com/counterfoil/counterfoil/consumer-service/internal/rebuild"
 	"github.com/counterfoil/counterfoil/shared/kafka"
@@ -51,41 +52,62 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 
+	w := wiring{cfg: cfg, pool: pool, log: log, registry: registry, health: health, metrics: delivery.NewMetrics(registry)}
 	parts := []service.Part{web.Server("admin", log, private, web.Admin(registry))}
-	metrics := delivery.NewMetrics(registry)
-	for _, d := range declarations {
-		parts = append(parts, version(cfg, d, pool, deps{log, registry, health, metrics}))
-	}
+	parts = append(parts, w.consumers(declarations)...)
 	return service.Run(ctx, log, append(parts,
 		web.Server("http", log, public, web.NewRouter(log, registry, health, nil)),
 		service.Part{Name: "drain", Run: health.Drain(log, cfg.DrainDelay)},
 	)...)
 }
 
-// version returns the part that keeps one version of a read model current, in a consumer group of its own.
-func version(cfg Config, d *readmodel.Declaration, pool *postgres.Pool, deps deps) service.Part {
-	group := d.Group(cfg.GroupID)
-	owner := cfg.Database.As(cfg.OwnerUsername, cfg.OwnerPassword)
-	prepare := func(ctx context.Context) error { return rebuild.Prepare(ctx, owner, d, group, deps.log) }
-	handler := delivery.New(d, apply.New(pool, d, group), prepare, deps.log, deps.metrics)
-	member := kafka.NewGroup(kafka.GroupConfig{
-		Config: cfg.Kafka, GroupID: group, Topics: []string{d.Source.Topic}, SessionTimeout: cfg.SessionTimeout,
-	}, handler, deps.log, deps.registry)
-	deps.health.Add(func() web.Status {
-		ok, detail := delivery.Joined(member)
-		return web.Status{Name: "group " + group, OK: ok, Detail: detail}
-	})
-	deps.health.Add(func() web.Status {
-		ok, detail := handler.Status()
-		return web.Status{Name: "read model " + d.Label(), OK: ok, Detail: detail}
-	})
-	return service.Part{Name: d.Label(), Run: member.Run}
-}
-
-// deps are what every part of the process shares.
-type deps struct {
+// wiring is what all consumers of the process share.
+type wiring struct {
+	cfg      Config
+	pool     *postgres.Pool
 	log      *slog.Logger
 	registry *prometheus.Registry
 	health   *web.Health
 	metrics  *delivery.Metrics
+}
+
+// consumers returns the parts that keep each version of a read model current, and the one that carries out decisions,
+// each in a consumer group of its own, so that one that stands still does not hold another.
+func (w wiring) consumers(declarations []*readmodel.Declaration) []service.Part {
+	preparer := rebuild.Preparer{Owner: w.cfg.Database.As(w.cfg.OwnerUsername, w.cfg.OwnerPassword), Log: w.log}
+	decisions := apply.Ledger{Pool: w.pool, Group: w.cfg.GroupID + "." + control.Name}
+	var versions []*apply.Applier
+	var parts []service.Part
+	for _, d := range declarations {
+		group := d.Group(w.cfg.GroupID)
+		applier := apply.New(w.pool, d, group)
+		versions = append(versions, applier)
+		prepare := func(ctx context.Context) error {
+			if err := preparer.Version(ctx, d, group); err != nil {
+				return err
+			}
+			return control.Settled(ctx, w.cfg.Kafka, w.cfg.ControlTopic, decisions)
+		}
+		handler := delivery.New(d.Name, d.Version, applier, prepare, w.log, w.metrics)
+		parts = append(parts, w.member(d.Label(), group, d.Source.Topic, handler))
+	}
+	decider := control.New(decisions, versions, w.log)
+	handler := delivery.New(control.Name, 1, decider, preparer.Control, w.log, w.metrics)
+	return append(parts, w.member(control.Name, decisions.Group, w.cfg.ControlTopic, handler))
+}
+
+// member returns the part that consumes one topic in one group, and adds what it knows of itself to readiness.
+func (w wiring) member(name, group, topic string, handler *delivery.Handler) service.Part {
+	member := kafka.NewGroup(kafka.GroupConfig{
+		Config: w.cfg.Kafka, GroupID: group, Topics: []string{topic}, SessionTimeout: w.cfg.SessionTimeout,
+	}, handler, w.log, w.registry)
+	w.health.Add(func() web.Status {
+		ok, detail := delivery.Joined(member)
+		return web.Status{Name: "group " + group, OK: ok, Detail: detail}
+	})
+	w.health.Add(func() web.Status {
+		ok, detail := handler.Status()
+		return web.Status{Name: "read model " + name, OK: ok, Detail: detail}
+	})
+	return service.Part{Name: name, Run: member.Run}
 }

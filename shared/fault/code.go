@@ -30,6 +30,8 @@ const (
 	CodeImpossibleValue       Code = "impossible-value"
 	CodeKeyMismatch           Code = "key-mismatch"
 	CodeRefusedByDatabase     Code = "refused-by-database"
+	CodeBehindParked          Code = "behind-parked"
+	CodeDiscarded             Code = "discarded"
 	CodeFenced                Code = "fenced"
 	CodeMisconfigured         Code = "misconfigured"
 	CodeLostHistory           Code = "lost-history"
@@ -69,6 +71,8 @@ var Codes = map[Code]Meaning{
 	CodeImpossibleValue:       {Unappliable, "The record holds an impossible value"},
 	CodeKeyMismatch:           {Unappliable, "The record's key and value name different things"},
 	CodeRefusedByDatabase:     {Unappliable, "PostgreSQL refuses the record's values"},
+	CodeBehindParked:          {Unappliable, "An earlier record of its key is parked"},
+	CodeDiscarded:             {Unappliable, "Somebody decided that the record shall not apply"},
 	CodeFenced:                {Fenced, "Another consumer moved the checkpoint"},
 	CodeMisconfigured:         {Misconfigured, "The service is misconfigured"},
 	CodeLostHistory:           {LostHistory, "Records that are still needed are gone from the topic"},

@@ -7,29 +7,35 @@ package apply
 
 import (
 	"context"
+	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
+	"github.com/counterfoil/counterfoil/shared/position"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
 // Applier applies records to one version of a read model on behalf of one consumer group.
 type Applier struct {
-	pool        *pgxpool.Pool
+	Ledger
 	declaration *readmodel.Declaration
-	group       string
 	decoder     *decoder
 	insert      string // takes an array for each column
 	differing   string // takes the same, returns how many rows say something else than the array's
+
+	mu       sync.Mutex
+	holds    map[kafka.Partition]bool   // partitions that may have parked records; see held
+	discards map[position.Position]bool // records that shall not apply; replaced whole, never changed
 }
 
 // New returns an applier that writes through the pool, whose role must be allowed to.
 func New(pool *pgxpool.Pool, d *readmodel.Declaration, group string) *Applier {
 	return &Applier{
-		pool: pool, declaration: d, group: group, decoder: newDecoder(d),
+		Ledger: Ledger{pool, group}, declaration: d, decoder: newDecoder(d),
 		insert: insertSQL(d), differing: differingSQL(d),
+		holds: map[kafka.Partition]bool{}, discards: map[position.Position]bool{},
 	}
 }
 
@@ -50,8 +56,25 @@ func (r *Result) add(more Result) {
 	r.Parked = append(r.Parked, more.Parked...)
 }
 
+// item is a record with its row, or with the reason why it has none.
+type item struct {
+	record kafka.Record
+	values []any
+	fault  *fault.Error
+	state  string // of its row in counterfoil.parked, where it is set aside
+}
+
+func (a *Applier) item(record kafka.Record) item {
+	values, err := a.decoder.row(record)
+	if err != nil {
+		return item{record: record, fault: fault.Of(err)}
+	}
+	return item{record: record, values: values}
+}
+
 // Apply applies the records, which are of one partition and in order, and moves its checkpoint from expected to behind
-// the last of them. A record that cannot apply is parked and the others are applied (G5).
+// the last of them. A record that cannot apply is parked, later ones of its key wait behind it (G6), and all others are
+// applied (G5).
 //
 // The result says how far Apply came, also when it returns an error: a batch in which PostgreSQL refuses a record is
 // halved until that record stands alone, and each half is a transaction of its own. A fault of kind Fenced means that
@@ -59,21 +82,9 @@ func (r *Result) add(more Result) {
 func (a *Applier) Apply(ctx context.Context, expected int64, records []kafka.Record) (Result, error) {
 	items := make([]item, len(records))
 	for i, record := range records {
-		items[i].record = record
-		if values, err := a.decoder.row(record); err != nil {
-			items[i].fault = fault.Of(err)
-		} else {
-			items[i].values = values
-		}
+		items[i] = a.item(record)
 	}
 	return a.apply(ctx, expected, items)
-}
-
-// item is a record with its row, or with the reason why it has none.
-type item struct {
-	record kafka.Record
-	values []any
-	fault  *fault.Error
 }
 
 // apply commits the items together if it can, and in halves where PostgreSQL refuses one of them.

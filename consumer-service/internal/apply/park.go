@@ -1,8 +1,9 @@
 package apply
 
 import (
+	"cmp"
 	"context"
-	"encoding/base64"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -13,6 +14,9 @@ import (
 	"github.com/counterfoil/counterfoil/shared/command"
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
+	"github.com/counterfoil/counterfoil/shared/position"
+	"github.com/counterfoil/counterfoil/shared/postgres"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
 // Parked is a record that was set aside, and why.
@@ -21,13 +25,136 @@ type Parked struct {
 	Fault  *fault.Error
 }
 
-// park sets the items that cannot apply aside, whole (G5). What is written must fit whatever a record holds: PostgreSQL
-// has neither NUL nor broken UTF-8 in text, so names are mended and bytes are kept as bytes.
-func (a *Applier) park(ctx context.Context, tx pgx.Tx, items []item, result *Result) error {
+// The states of a row of counterfoil.parked.
+const (
+	stateParked    = "parked"    // it cannot apply
+	stateWaiting   = "waiting"   // an earlier record of its key is parked
+	stateDiscarded = "discarded" // somebody decided that it shall not apply
+)
+
+// Why a record waits, and why one that could apply does not.
+var (
+	behind    = fault.New(fault.CodeBehindParked, "an earlier record of its key is parked", nil)
+	discarded = fault.New(fault.CodeDiscarded, "somebody decided that it shall not apply", nil)
+)
+
+// sort tells records that become rows from those that are set aside: those that cannot apply, and those whose key has a
+// parked record before them (G6). A record without a key has no order to keep.
+func (a *Applier) sort(ctx context.Context, tx pgx.Tx, partition kafka.Partition, items []item) (rows, aside []item, err error) {
+	held, err := a.held(ctx, tx, partition, items)
+	if err != nil {
+		return nil, nil, err
+	}
+	discards := a.discarded()
+	rows = make([]item, 0, len(items))
 	for _, it := range items {
-		if it.fault == nil {
+		key := string(it.record.Key)
+		switch {
+		case it.record.Key != nil && held[key]:
+			it.fault, it.state = behind, stateWaiting
+		case discards[it.record.Position]:
+			it.fault, it.state = cmp.Or(it.fault, discarded), stateDiscarded
+		case it.fault == nil:
+			rows = append(rows, it)
 			continue
+		default:
+			it.state = stateParked
+			if it.record.Key != nil {
+				held[key] = true
+			}
 		}
+		aside = append(aside, it)
+	}
+	return rows, aside, nil
+}
+
+// held returns the keys of the items that have a parked record before these. Only this applier parks records of the
+// partition while it has it, so the database is not asked where nothing is parked.
+func (a *Applier) held(ctx context.Context, tx pgx.Tx, partition kafka.Partition, items []item) (map[string]bool, error) {
+	held := map[string]bool{}
+	a.mu.Lock()
+	may := a.holds[partition]
+	a.mu.Unlock()
+	if !may {
+		return held, nil
+	}
+	hashes := make([][]byte, 0, len(items))
+	for _, it := range items {
+		if it.record.Key != nil {
+			hash := sha256.Sum256(it.record.Key)
+			hashes = append(hashes, hash[:])
+		}
+	}
+	keys, err := collect(ctx, tx, pgx.RowTo[[]byte], `
+		SELECT DISTINCT key FROM counterfoil.parked
+		WHERE sha256(key) = ANY ($1) AND read_model = $2 AND version = $3 AND topic = $4 AND partition = $5
+			AND "offset" < $6 AND state IN ('parked', 'waiting')`,
+		hashes, a.declaration.Name, a.declaration.Version, partition.Topic, partition.Number, items[0].record.Position.Offset)
+	if err != nil {
+		return nil, fmt.Errorf("look for parked keys: %w", err)
+	}
+	for _, key := range keys {
+		held[string(key)] = true
+	}
+	return held, nil
+}
+
+// mayHold remembers that the partition has parked records.
+func (a *Applier) mayHold(partition kafka.Partition) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.holds[partition] = true
+}
+
+// Resume finds out, at the start of a session, which partitions have parked records and which records were discarded. All
+// decisions that were made before the session must have been recorded in the database by then.
+func (a *Applier) Resume(ctx context.Context) error {
+	partitions, err := collect(ctx, a.Pool, pgx.RowToStructByPos[kafka.Partition], `
+		SELECT DISTINCT topic, partition FROM counterfoil.parked
+		WHERE read_model = $1 AND version = $2 AND state IN ('parked', 'waiting')`, a.declaration.Name, a.declaration.Version)
+	if err != nil {
+		return postgres.Classify(fmt.Errorf("look for parked records: %w", err))
+	}
+	discards, err := collect(ctx, a.Pool, pgx.RowToStructByPos[position.Position], `
+		SELECT topic, partition, "offset" FROM counterfoil.decisions
+		WHERE decision = 'discard' AND read_model = $1`, a.declaration.Name)
+	if err != nil {
+		return postgres.Classify(fmt.Errorf("look for decisions: %w", err))
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.holds, a.discards = map[kafka.Partition]bool{}, map[position.Position]bool{}
+	for _, p := range partitions {
+		a.holds[p] = true
+	}
+	for _, p := range discards {
+		a.discards[p] = true
+	}
+	return nil
+}
+
+func (a *Applier) discarded() map[position.Position]bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.discards
+}
+
+func collect[T any](ctx context.Context, db readmodel.Database, row pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	rows, err := db.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, row)
+}
+
+// park sets the items aside, whole (G5). What is written must fit whatever a record holds: PostgreSQL has neither NUL nor
+// broken UTF-8 in text, so names are mended and bytes are kept as bytes.
+func (a *Applier) park(ctx context.Context, tx pgx.Tx, aside []item, result *Result) error {
+	if len(aside) == 0 {
+		return nil
+	}
+	var inserts pgx.Batch
+	for _, it := range aside {
 		r := it.record
 		headers, err := headersJSON(r.Headers)
 		if err != nil {
@@ -37,30 +164,31 @@ func (a *Applier) park(ctx context.Context, tx pgx.Tx, items []item, result *Res
 		if keepable(r.Timestamp) {
 			at = &r.Timestamp
 		}
-		_, err = tx.Exec(ctx, `
+		inserts.Queue(`
 			INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset",
-				code, reason, correlation_id, record_time, key, headers, value)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+				state, code, reason, correlation_id, record_time, key, headers, value)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 			ON CONFLICT DO NOTHING`,
 			a.declaration.Name, a.declaration.Version, r.Position.Topic, r.Position.Partition, r.Position.Offset,
-			it.fault.Code, it.fault.Message, CorrelationID(r), at, r.Key, headers, r.Value)
-		if err != nil {
-			return fmt.Errorf("park %s: %w", r.Position, err)
-		}
+			it.state, it.fault.Code, it.fault.Message, CorrelationID(r), at, r.Key, headers, r.Value)
 		result.Parked = append(result.Parked, Parked{r, it.fault})
+	}
+	if err := tx.SendBatch(ctx, &inserts).Close(); err != nil {
+		return fmt.Errorf("park %d records: %w", len(aside), err)
 	}
 	return nil
 }
 
-// headersJSON returns a list of {"key": text, "value": base64}.
+// header is the JSON form of a record's header.
+type header struct {
+	Key   string `json:"key"`
+	Value []byte `json:"value"` // encoding/json writes base64
+}
+
 func headersJSON(headers []kafka.Header) (string, error) {
-	type header struct {
-		Key   string `json:"key"`
-		Value string `json:"value"`
-	}
 	list := make([]header, len(headers))
 	for i, h := range headers {
-		list[i] = header{text(h.Key), base64.StdEncoding.EncodeToString(h.Value)}
+		list[i] = header{text(h.Key), h.Value}
 	}
 	encoded, err := json.Marshal(list)
 	return string(encoded), err

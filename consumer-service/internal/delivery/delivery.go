@@ -9,7 +9,6 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -26,16 +25,31 @@ import (
 const (
 	applyLimit = time.Minute     // for one batch, beyond the limit of each of its statements
 	maxBackoff = 5 * time.Second // between two tries
-	recheck    = 5 * time.Second // of a refused partition's checkpoint
+	recheck    = time.Second     // of the decisions about a refused partition
 )
 
-// Handler delivers the records of one read model version.
+// applier is what records are delivered to: a version of a read model, or the decisions of people.
+type applier interface {
+	// Checkpoints returns where each partition is.
+	Checkpoints(ctx context.Context) (map[kafka.Partition]readmodel.Checkpoint, error)
+	// AcceptedLosses returns what was decided about lost history.
+	AcceptedLosses(ctx context.Context, name string) (map[kafka.Partition][]apply.Loss, error)
+	// Begin makes a partition's checkpoint exist; it moves one that exists only where anew says so.
+	Begin(ctx context.Context, assigned kafka.Assignment, next int64, anew bool) error
+	// Resume is called once the checkpoints of a session's partitions are known to be right.
+	Resume(ctx context.Context) error
+	// Apply applies records in order and moves the checkpoint; see apply.Applier.
+	Apply(ctx context.Context, expected int64, records []kafka.Record) (apply.Result, error)
+}
+
+// Handler delivers the records of one read model version, or of the control topic.
 type Handler struct {
-	declaration *readmodel.Declaration
-	applier     *apply.Applier
-	prepare     func(context.Context) error
-	log         *slog.Logger
-	metrics     *Metrics
+	name    string // of the read model
+	version int
+	applier applier
+	prepare func(context.Context) error
+	log     *slog.Logger
+	metrics *Metrics
 
 	mu         sync.Mutex
 	partitions map[kafka.Partition]*partition
@@ -44,10 +58,10 @@ type Handler struct {
 
 // New returns a handler for kafka.NewGroup. Each session begins with prepare, which makes everything exist that the
 // applier writes to.
-func New(d *readmodel.Declaration, applier *apply.Applier, prepare func(context.Context) error, log *slog.Logger, metrics *Metrics) *Handler {
+func New(name string, version int, applier applier, prepare func(context.Context) error, log *slog.Logger, metrics *Metrics) *Handler {
 	h := &Handler{
-		declaration: d, applier: applier, prepare: prepare, metrics: metrics,
-		log:        log.With("read_model", d.Name, "version", d.Version),
+		name: name, version: version, applier: applier, prepare: prepare, metrics: metrics,
+		log:        log.With("read_model", name, "version", version),
 		partitions: map[kafka.Partition]*partition{},
 	}
 	metrics.watch(h)
@@ -86,51 +100,41 @@ func (h *Handler) assign(ctx context.Context, assignments []kafka.Assignment) (m
 	if err != nil {
 		return nil, err
 	}
+	losses, err := h.applier.AcceptedLosses(ctx, h.name)
+	if err != nil {
+		return nil, err
+	}
 	begin := make(map[kafka.Partition]int64, len(assignments))
 	partitions := make(map[kafka.Partition]*partition, len(assignments))
 	for _, assigned := range assignments {
-		p := &partition{Partition: assigned.Partition, end: assigned.End}
 		checkpoint, exists := checkpoints[assigned.Partition]
-		p.next = checkpoint.Next
-		if err := lostHistory(assigned, checkpoint, exists); err != nil {
-			p.refused = err
-			h.report(ctx, "refusing the partition", err, "topic", p.Topic, "partition", p.Number)
+		p := &partition{Partition: assigned.Partition, assigned: assigned, next: checkpoint.Next, end: assigned.End}
+		lost := lostHistory(assigned, checkpoint, exists)
+		accepted, decided := acceptedLoss(assigned, losses[assigned.Partition])
+		if lost != nil && decided {
+			h.log.WarnContext(ctx, "going on after lost history, as was decided", "topic", p.Topic, "partition", p.Number,
+				"expected", checkpoint.Next, "offset", accepted)
+			p.next = accepted
+		}
+		if lost != nil && !decided {
+			p.refused = lost
+			h.report(ctx, "refusing the partition", lost, "topic", p.Topic, "partition", p.Number)
 			begin[assigned.Partition] = assigned.End // a place that exists; nothing is read from it
 		} else {
-			if err := h.applier.Begin(ctx, assigned); err != nil {
+			if err := h.applier.Begin(ctx, assigned, p.next, lost != nil); err != nil {
 				return nil, err
 			}
 			begin[assigned.Partition] = p.next
 		}
 		partitions[assigned.Partition] = p
 	}
+	if err := h.applier.Resume(ctx); err != nil {
+		return nil, err
+	}
 	h.mu.Lock()
 	h.partitions = partitions
 	h.mu.Unlock()
 	return begin, nil
-}
-
-// lostHistory returns a fault of that kind when the topic does not hold what the checkpoint says comes next (G11).
-func lostHistory(assigned kafka.Assignment, checkpoint readmodel.Checkpoint, exists bool) error {
-	place := fmt.Sprintf("partition %d of topic %s", assigned.Number, assigned.Topic)
-	cure := fmt.Sprintf("restore the topic, or accept the loss by setting next_offset of this group and partition in counterfoil.checkpoints to %d, and its topic_id to null", assigned.First)
-	lost := func(format string, args ...any) error {
-		return fault.New(fault.CodeLostHistory, place+" "+fmt.Sprintf(format, args...)+"; "+cure, nil)
-	}
-	switch {
-	case !exists && assigned.First > 0:
-		cure = fmt.Sprintf("restore them, or accept the loss by inserting a row for this group and partition with next_offset %d into counterfoil.checkpoints", assigned.First)
-		return lost("begins at offset %d: the records before it are gone and were never applied", assigned.First)
-	case !exists:
-		return nil
-	case checkpoint.TopicID != nil && assigned.TopicID != [16]byte{} && *checkpoint.TopicID != assigned.TopicID:
-		return lost("was re-created: the checkpoint %d belongs to the topic's earlier life", checkpoint.Next)
-	case checkpoint.Next < assigned.First:
-		return lost("begins at offset %d, but %d is the next to apply: the records between are gone", assigned.First, checkpoint.Next)
-	case checkpoint.Next > assigned.End:
-		return lost("ends at offset %d, but %d is the next to apply: its end was lost", assigned.End, checkpoint.Next)
-	}
-	return nil
 }
 
 // Consume applies the claim's records until it ends. It ends the session by itself only when the checkpoint, or the table
@@ -171,7 +175,7 @@ func (h *Handler) deliver(ctx context.Context, p *partition, records []kafka.Rec
 			return true
 		}
 		p.fail(err)
-		h.metrics.failed(h.declaration, err)
+		h.metrics.failed(h, err)
 		if fault.Is(err, fault.Fenced) {
 			return h.reload(ctx, p)
 		}
@@ -200,7 +204,7 @@ func (h *Handler) applyOnce(ctx context.Context, p *partition, records []kafka.R
 	done := upTo(records, result.Next)
 	p.advance(result.Next)
 	if len(done) > 0 {
-		h.metrics.applied(h.declaration, done, result, time.Since(began))
+		h.metrics.applied(h, done, result, time.Since(began))
 		h.account(ctx, p, done, result, time.Since(began))
 	}
 	return err
@@ -209,8 +213,9 @@ func (h *Handler) applyOnce(ctx context.Context, p *partition, records []kafka.R
 // reload finds out where the checkpoint went. Forward: another member had the partition for a while, and this one goes on
 // behind what it did. Anything else, such as a database that was restored, takes a new session.
 func (h *Handler) reload(ctx context.Context, p *partition) bool {
-	next, ok, err := h.applier.Checkpoint(ctx, p.Partition)
-	if err != nil || !ok || next <= p.position() {
+	checkpoints, err := h.applier.Checkpoints(ctx)
+	next := checkpoints[p.Partition].Next
+	if err != nil || next <= p.position() {
 		h.log.WarnContext(ctx, "the checkpoint is not where it was, beginning anew", "topic", p.Topic, "partition", p.Number,
 			"expected", p.position(), "found", next, "error", err)
 		return false
@@ -221,7 +226,7 @@ func (h *Handler) reload(ctx context.Context, p *partition) bool {
 	return true
 }
 
-// awaitDecision holds a refused partition until somebody changed its checkpoint.
+// awaitDecision holds a refused partition until somebody decided to go on.
 func (h *Handler) awaitDecision(ctx context.Context, p *partition) {
 	ticker := time.NewTicker(recheck)
 	defer ticker.Stop()
@@ -231,12 +236,12 @@ func (h *Handler) awaitDecision(ctx context.Context, p *partition) {
 			return
 		case <-ticker.C:
 		}
-		checkpoints, err := h.applier.Checkpoints(ctx)
+		losses, err := h.applier.AcceptedLosses(ctx, h.name)
 		if err != nil {
 			continue
 		}
-		if c, exists := checkpoints[p.Partition]; exists && (c.Next != p.next || c.TopicID == nil) {
-			h.log.InfoContext(ctx, "the checkpoint of the refused partition was changed, beginning anew", "topic", p.Topic, "partition", p.Number)
+		if _, decided := acceptedLoss(p.assigned, losses[p.Partition]); decided {
+			h.log.InfoContext(ctx, "it was decided to go on, beginning anew", "topic", p.Topic, "partition", p.Number)
 			return
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
-	"github.com/counterfoil/counterfoil/shared/readmodel"
 	"github.com/counterfoil/counterfoil/shared/telemetry"
 )
 
@@ -66,33 +65,33 @@ func (m *Metrics) watch(h *Handler) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.handlers = append(m.handlers, h)
-	version := strconv.Itoa(h.declaration.Version)
+	version := strconv.Itoa(h.version)
 	for _, result := range []string{"applied", "already_there", "parked"} {
-		m.records.WithLabelValues(h.declaration.Name, version, result)
+		m.records.WithLabelValues(h.name, version, result)
 	}
-	m.differing.WithLabelValues(h.declaration.Name, version)
+	m.differing.WithLabelValues(h.name, version)
 }
 
-func (m *Metrics) applied(d *readmodel.Declaration, records []kafka.Record, result apply.Result, took time.Duration) {
-	version := strconv.Itoa(d.Version)
-	m.batches.WithLabelValues(d.Name, version).Observe(took.Seconds())
-	m.sizes.WithLabelValues(d.Name, version).Observe(float64(len(records)))
-	m.records.WithLabelValues(d.Name, version, "applied").Add(float64(result.Applied))
-	m.records.WithLabelValues(d.Name, version, "already_there").Add(float64(result.AlreadyThere))
-	m.records.WithLabelValues(d.Name, version, "parked").Add(float64(len(result.Parked)))
-	m.differing.WithLabelValues(d.Name, version).Add(float64(result.Differing))
+func (m *Metrics) applied(h *Handler, records []kafka.Record, result apply.Result, took time.Duration) {
+	name, version := h.name, strconv.Itoa(h.version)
+	m.batches.WithLabelValues(name, version).Observe(took.Seconds())
+	m.sizes.WithLabelValues(name, version).Observe(float64(len(records)))
+	m.records.WithLabelValues(name, version, "applied").Add(float64(result.Applied))
+	m.records.WithLabelValues(name, version, "already_there").Add(float64(result.AlreadyThere))
+	m.records.WithLabelValues(name, version, "parked").Add(float64(len(result.Parked)))
+	m.differing.WithLabelValues(name, version).Add(float64(result.Differing))
 	for _, parked := range result.Parked {
-		m.parkedBy.WithLabelValues(d.Name, version, string(parked.Fault.Code)).Inc()
+		m.parkedBy.WithLabelValues(name, version, string(parked.Fault.Code)).Inc()
 	}
-	visible := m.visible.WithLabelValues(d.Name, version)
+	visible := m.visible.WithLabelValues(name, version)
 	visible.Observe(time.Since(records[0].Timestamp).Seconds())
 	if len(records) > 1 {
 		visible.Observe(time.Since(records[len(records)-1].Timestamp).Seconds())
 	}
 }
 
-func (m *Metrics) failed(d *readmodel.Declaration, err error) {
-	m.failures.WithLabelValues(d.Name, strconv.Itoa(d.Version), string(fault.Of(err).Code)).Inc()
+func (m *Metrics) failed(h *Handler, err error) {
+	m.failures.WithLabelValues(h.name, strconv.Itoa(h.version), string(fault.Of(err).Code)).Inc()
 }
 
 // Describe implements prometheus.Collector for what is read off the partitions.
@@ -110,7 +109,7 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	now := time.Now()
 	for _, h := range handlers {
 		for _, p := range h.assigned() {
-			labels := []string{h.declaration.Name, strconv.Itoa(h.declaration.Version), p.Topic, strconv.Itoa(int(p.Number))}
+			labels := []string{h.name, strconv.Itoa(h.version), p.Topic, strconv.Itoa(int(p.Number))}
 			gauge := func(desc *prometheus.Desc, value float64) {
 				metrics <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 			}

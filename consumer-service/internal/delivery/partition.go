@@ -10,7 +10,8 @@ import (
 // partition is what this member knows of a partition that it was assigned.
 type partition struct {
 	kafka.Partition
-	refused error // lost history; never changes
+	assigned kafka.Assignment
+	refused  error // lost history; never changes
 
 	mu     sync.Mutex
 	next   int64        // the checkpoint

@@ -13,21 +13,37 @@ import (
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
-// Prepare makes the database, its control tables and the version of the declaration exist, as the owner, and records
-// that group applies records to the version. It changes nothing where all of it is there.
-func Prepare(ctx context.Context, owner postgres.Config, d *readmodel.Declaration, group string, log *slog.Logger) error {
-	conn, err := connect(ctx, owner, log)
+// Preparer makes what delivery writes to exist, as the owner of the database.
+type Preparer struct {
+	Owner postgres.Config
+	Log   *slog.Logger
+}
+
+// Control makes the database and its control tables exist. It changes nothing where they are there.
+func (p Preparer) Control(ctx context.Context) error {
+	return p.withOwner(ctx, func(*pgx.Conn) error { return nil })
+}
+
+// Version makes the version of the declaration exist too, and records that group applies records to it.
+func (p Preparer) Version(ctx context.Context, d *readmodel.Declaration, group string) error {
+	return p.withOwner(ctx, func(conn *pgx.Conn) error {
+		if err := readmodel.Ensure(ctx, conn, d, p.Log); err != nil {
+			return err
+		}
+		return readmodel.SetGroup(ctx, conn, d, group)
+	})
+}
+
+func (p Preparer) withOwner(ctx context.Context, do func(*pgx.Conn) error) error {
+	conn, err := connect(ctx, p.Owner, p.Log)
 	if err != nil {
 		return postgres.Classify(fmt.Errorf("connect as owner: %w", err))
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if err := postgres.Migrate(ctx, conn, log); err != nil {
+	if err := postgres.Migrate(ctx, conn, p.Log); err != nil {
 		return postgres.Classify(err)
 	}
-	if err := readmodel.Ensure(ctx, conn, d, log); err != nil {
-		return postgres.Classify(err)
-	}
-	return postgres.Classify(readmodel.SetGroup(ctx, conn, d, group))
+	return postgres.Classify(do(conn))
 }
 
 // connect creates the database where it is missing: a dropped database comes back without any change of settings.

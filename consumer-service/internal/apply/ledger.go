@@ -1,0 +1,113 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/counterfoil/counterfoil/shared/fault"
+	"github.com/counterfoil/counterfoil/shared/kafka"
+	"github.com/counterfoil/counterfoil/shared/postgres"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
+)
+
+// Ledger holds the checkpoints of a consumer group: how far each partition was applied.
+type Ledger struct {
+	Pool  *pgxpool.Pool
+	Group string
+}
+
+// Move moves the partition's checkpoint, as the first step of the transaction that applies the records between. A
+// checkpoint that is not where this consumer believes it to be is a fault of kind Fenced, and the transaction must end
+// without effect (G4): a consumer that lost its partition waits here for the new owner's commit, and then learns of it.
+func (l Ledger) Move(ctx context.Context, tx pgx.Tx, partition kafka.Partition, expected, next int64) error {
+	moved, err := tx.Exec(ctx, `
+		UPDATE counterfoil.checkpoints SET next_offset = $5, changed_at = now()
+		WHERE group_id = $1 AND topic = $2 AND partition = $3 AND next_offset = $4`,
+		l.Group, partition.Topic, partition.Number, expected, next)
+	if err != nil {
+		return fmt.Errorf("move the checkpoint: %w", err)
+	}
+	if moved.RowsAffected() != 1 {
+		return fault.New(fault.CodeFenced, fmt.Sprintf("the checkpoint of %s/%d is not %d", partition.Topic, partition.Number, expected), nil)
+	}
+	return nil
+}
+
+// Lock holds the partition's checkpoint for the transaction, so that no batch of the partition commits meanwhile.
+func (l Ledger) Lock(ctx context.Context, tx pgx.Tx, partition kafka.Partition) error {
+	_, err := tx.Exec(ctx, `
+		SELECT FROM counterfoil.checkpoints WHERE group_id = $1 AND topic = $2 AND partition = $3 FOR UPDATE`,
+		l.Group, partition.Topic, partition.Number)
+	if err != nil {
+		return fmt.Errorf("lock the checkpoint: %w", err)
+	}
+	return nil
+}
+
+// Checkpoints returns the group's checkpoints.
+func (l Ledger) Checkpoints(ctx context.Context) (map[kafka.Partition]readmodel.Checkpoint, error) {
+	all, err := readmodel.Checkpoints(ctx, l.Pool, l.Group)
+	if err != nil {
+		return nil, postgres.Classify(fmt.Errorf("read the checkpoints of %s: %w", l.Group, err))
+	}
+	byPartition := make(map[kafka.Partition]readmodel.Checkpoint, len(all))
+	for _, c := range all {
+		byPartition[kafka.Partition{Topic: c.Topic, Number: c.Partition}] = c
+	}
+	return byPartition, nil
+}
+
+// Begin makes the partition's checkpoint exist at the offset, and says which topic it belongs to. A checkpoint that exists
+// is moved only where anew says so.
+func (l Ledger) Begin(ctx context.Context, assigned kafka.Assignment, next int64, anew bool) error {
+	var id *uuid.UUID
+	if assigned.TopicID != uuid.Nil {
+		id = &assigned.TopicID
+	}
+	_, err := l.Pool.Exec(ctx, `
+		INSERT INTO counterfoil.checkpoints AS c (group_id, topic, partition, next_offset, topic_id)
+		VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (group_id, topic, partition) DO UPDATE
+			SET topic_id = excluded.topic_id,
+				next_offset = CASE WHEN $6 THEN excluded.next_offset ELSE c.next_offset END,
+				changed_at = now()
+			WHERE $6 OR c.topic_id IS NULL AND excluded.topic_id IS NOT NULL`,
+		l.Group, assigned.Topic, assigned.Number, next, id, anew)
+	if err != nil {
+		return postgres.Classify(fmt.Errorf("begin %s/%d: %w", assigned.Topic, assigned.Number, err))
+	}
+	return nil
+}
+
+// Loss is a decision to go on although records are gone.
+type Loss struct {
+	TopicID *uuid.UUID // the topic that it was decided about; nil where the broker did not say
+	Next    int64      // where to go on
+}
+
+// AcceptedLosses returns what was decided about lost history of the read model's partitions, the latest first.
+func (l Ledger) AcceptedLosses(ctx context.Context, readModel string) (map[kafka.Partition][]Loss, error) {
+	type row struct {
+		Partition kafka.Partition
+		Loss      Loss
+	}
+	rows, err := collect(ctx, l.Pool, func(r pgx.CollectableRow) (row row, err error) {
+		err = r.Scan(&row.Partition.Topic, &row.Partition.Number, &row.Loss.TopicID, &row.Loss.Next)
+		return row, err
+	}, `
+		SELECT topic, partition, topic_id, "offset" FROM counterfoil.decisions
+		WHERE decision = 'accept-loss' AND read_model = $1
+		ORDER BY control_topic, control_partition, control_offset DESC`, readModel)
+	if err != nil {
+		return nil, postgres.Classify(fmt.Errorf("read the accepted losses of %s: %w", readModel, err))
+	}
+	losses := map[kafka.Partition][]Loss{}
+	for _, row := range rows {
+		losses[row.Partition] = append(losses[row.Partition], row.Loss)
+	}
+	return losses, nil
+}
