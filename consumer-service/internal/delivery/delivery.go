@@ -9,7 +9,6 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -90,9 +89,11 @@ func (h *Handler) assign(ctx context.Context, assignments []kafka.Assignment) (m
 	partitions := make(map[kafka.Partition]*partition, len(assignments))
 	for _, assigned := range assignments {
 		p := &partition{Partition: assigned.Partition, end: assigned.End}
-		checkpoint, exists := checkpoints[assigned.Partition]
-		p.next = checkpoint.Next
-		if err := lostHistory(assigned, checkpoint, exists); err != nil {
+		var last *readmodel.Checkpoint
+		if checkpoint, exists := checkpoints[assigned.Partition]; exists {
+			last, p.next = &checkpoint, checkpoint.Next
+		}
+		if err := history(assigned).Lost(last); err != nil {
 			p.refused = err
 			h.report(ctx, "refusing the partition", err, "topic", p.Topic, "partition", p.Number)
 			begin[assigned.Partition] = assigned.End // a place that exists; nothing is read from it
@@ -110,27 +111,9 @@ func (h *Handler) assign(ctx context.Context, assignments []kafka.Assignment) (m
 	return begin, nil
 }
 
-// lostHistory returns a fault of that kind when the topic does not hold what the checkpoint says comes next (G11).
-func lostHistory(assigned kafka.Assignment, checkpoint readmodel.Checkpoint, exists bool) error {
-	place := fmt.Sprintf("partition %d of topic %s", assigned.Number, assigned.Topic)
-	cure := fmt.Sprintf("restore the topic, or accept the loss by setting next_offset of this group and partition in counterfoil.checkpoints to %d, and its topic_id to null", assigned.First)
-	lost := func(format string, args ...any) error {
-		return fault.New(fault.CodeLostHistory, place+" "+fmt.Sprintf(format, args...)+"; "+cure, nil)
-	}
-	switch {
-	case !exists && assigned.First > 0:
-		cure = fmt.Sprintf("restore them, or accept the loss by inserting a row for this group and partition with next_offset %d into counterfoil.checkpoints", assigned.First)
-		return lost("begins at offset %d: the records before it are gone and were never applied", assigned.First)
-	case !exists:
-		return nil
-	case checkpoint.TopicID != nil && assigned.TopicID != [16]byte{} && *checkpoint.TopicID != assigned.TopicID:
-		return lost("was re-created: the checkpoint %d belongs to the topic's earlier life", checkpoint.Next)
-	case checkpoint.Next < assigned.First:
-		return lost("begins at offset %d, but %d is the next to apply: the records between are gone", assigned.First, checkpoint.Next)
-	case checkpoint.Next > assigned.End:
-		return lost("ends at offset %d, but %d is the next to apply: its end was lost", assigned.End, checkpoint.Next)
-	}
-	return nil
+// history is what the broker says that the partition holds.
+func history(a kafka.Assignment) readmodel.History {
+	return readmodel.History{Topic: a.Topic, TopicID: a.TopicID, Partition: a.Number, First: a.First, End: a.End}
 }
 
 // Consume applies the claim's records until it ends. It ends the session by itself only when the checkpoint, or the table
