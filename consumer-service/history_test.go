@@ -9,7 +9,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/counterfoil/counterfoil/shared/decision"
 	"github.com/counterfoil/counterfoil/shared/kafkatest"
+	"github.com/counterfoil/counterfoil/shared/position"
 )
 
 // admin returns a client of the broker that is not the services' own.
@@ -40,7 +42,7 @@ func TestG4_TheCheckpointWinsOverTheCommittedOffset(t *testing.T) {
 				t.Fatal(err)
 			}
 			kafkatest.Produce(t, w.topic, records[5:]...)
-			group := w.mustQuery(`SELECT group_id FROM counterfoil.checkpoints`)
+			group := w.mustQuery(`SELECT group_id FROM counterfoil.read_models`)
 			var offsets kadm.Offsets
 			offsets.AddOffset(w.topic, 0, committed, -1)
 			if err := w.admin().CommitAllOffsets(t.Context(), group, offsets); err != nil {
@@ -58,7 +60,7 @@ func TestG4_TheCommittedOffsetFollowsAsAHint(t *testing.T) {
 	w.run("a", nil)
 	kafkatest.Produce(t, w.topic, timestamp(uuid.New(), "2020-01-01T00:00:00Z"), timestamp(uuid.New(), "2020-01-01T00:00:00Z"))
 	w.eventually(countRows, "2")
-	group := w.mustQuery(`SELECT group_id FROM counterfoil.checkpoints`)
+	group := w.mustQuery(`SELECT group_id FROM counterfoil.read_models`)
 	admin := w.admin()
 	waitFor(t, func() bool {
 		offsets, err := admin.FetchOffsets(t.Context(), group)
@@ -82,13 +84,35 @@ func TestG11_ARecreatedTopicIsRefusedUntilSomebodyDecides(t *testing.T) {
 	second := w.run("a", nil)
 	waitFor(t, func() bool {
 		status, body := second.get(t, second.public+"/readyz?verbose")
-		return status == http.StatusServiceUnavailable && strings.Contains(body, "was re-created") && strings.Contains(body, "next_offset")
+		return status == http.StatusServiceUnavailable && strings.Contains(body, "was re-created") && strings.Contains(body, "counterfoil history accept")
 	}, func() string { return "readiness does not say that the topic was re-created" })
 	if rows := w.mustQuery(countRows); rows != "2" {
 		t.Fatalf("%s rows, although the partition is refused", rows)
 	}
-	w.mustQuery(`UPDATE counterfoil.checkpoints SET next_offset = 0, topic_id = NULL`)
+	w.decide(decision.Decision{
+		Verb: decision.AcceptLoss, ReadModel: "timestamp", Position: position.Position{Topic: w.topic},
+		TopicID: w.topicID(), Reason: "the cluster was set up anew", By: "test",
+	})
 	w.eventually(countRows, "5")
+}
+
+// decide records a decision as the CLI does.
+func (w *world) decide(d decision.Decision) {
+	w.t.Helper()
+	value, err := d.Value()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	kafkatest.Produce(w.t, w.control, kafkatest.Record{Key: d.Key(), Value: value})
+}
+
+func (w *world) topicID() uuid.UUID {
+	w.t.Helper()
+	topics, err := w.admin().ListTopics(w.t.Context(), w.topic)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return uuid.UUID(topics[w.topic].ID)
 }
 
 func (w *world) recreateTopic() {

@@ -33,12 +33,13 @@ type world struct {
 	t       *testing.T
 	brokers string
 	topic   string
+	control string
 	db      *pgtest.DB
 }
 
 func newWorld(t *testing.T, partitions int32) *world {
 	t.Helper()
-	return &world{t: t, brokers: kafkatest.Broker(t), topic: kafkatest.Topic(t, partitions), db: pgtest.Database(t)}
+	return &world{t: t, brokers: kafkatest.Broker(t), topic: kafkatest.Topic(t, partitions), control: kafkatest.Topic(t, 1), db: pgtest.Database(t)}
 }
 
 // consumer is a running consumer-service.
@@ -55,7 +56,7 @@ func (w *world) run(group string, change func(*consumerservice.Config)) *consume
 		w.t.Fatal(err)
 	}
 	cfg.Kafka.Brokers = strings.Split(w.brokers, ",")
-	cfg.ConsumerTopic, cfg.GroupID = w.topic, w.topic+"."+group
+	cfg.ConsumerTopic, cfg.ControlTopic, cfg.GroupID = w.topic, w.control, w.topic+"."+group
 	cfg.Database.URL = w.db.WriterURL
 	owner, err := pgx.ParseConfig(w.db.OwnerURL)
 	if err != nil {
@@ -182,6 +183,7 @@ func timestamp(id uuid.UUID, at string) kafkatest.Record {
 }
 
 const (
+	checkpoint = `SELECT next_offset FROM counterfoil.checkpoints WHERE group_id LIKE '%.timestamp.v1'`
 	countRows = `SELECT count(*) FROM timestamp_v1.timestamp_records`
 	allRows   = `SELECT id::text, event_timestamp, created_at FROM timestamp_v1.timestamp_records ORDER BY id`
 )
@@ -211,7 +213,7 @@ func TestG3_ARepeatChangesNothingAndADifferingOneIsCounted(t *testing.T) {
 	w.eventually(countRows, "1")
 	before := w.mustQuery(allRows)
 	kafkatest.Produce(t, w.topic, first, timestamp(id, "2021-01-01T00:00:00Z"))
-	w.eventually(`SELECT next_offset FROM counterfoil.checkpoints`, "3")
+	w.eventually(checkpoint, "3")
 	if after := w.mustQuery(allRows); after != before {
 		t.Errorf("the repeats changed %q to %q", before, after)
 	}
@@ -257,7 +259,7 @@ func TestG5_PoisonedRecordsAreParkedWholeAndTheOthersApply(t *testing.T) {
 	}
 	records = append(records, timestamp(good2, "2020-01-02T00:00:00Z"))
 	kafkatest.Produce(t, w.topic, records...)
-	w.eventually(`SELECT next_offset FROM counterfoil.checkpoints`, fmt.Sprint(len(records)))
+	w.eventually(checkpoint, fmt.Sprint(len(records)))
 	w.eventually(countRows, "2")
 	got := w.mustQuery(`SELECT "offset", code FROM counterfoil.parked ORDER BY "offset"`)
 	if got != strings.Join(want, "\n") {

@@ -282,7 +282,7 @@ func (h home) serverArgs(port int, durable bool) []string {
 		"lc_messages=C",
 	}
 	if !durable {
-		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
+		settings = append(settings, "fsync=off", "full_page_writes=off")
 	}
 	args := []string{"-D", h.data()}
 	for _, setting := range settings {

@@ -105,7 +105,7 @@ func knownToAll(ctx context.Context, client *kgo.Client, name string, partitions
 func (a *Access) deleteTopic(name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	client := a.client()
+	client := a.client(kgo.RequestRetries(1))
 	defer client.Close()
 	topic := kmsg.NewDeleteTopicsRequestTopic()
 	topic.Topic = &name

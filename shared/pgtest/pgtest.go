@@ -3,8 +3,8 @@
 //
 // The server is started at first use and ends with the process, also when that is
 // killed; [Main] stops it in good order. It keeps nothing through a power failure.
-// Set TEST_DB_URL to a superuser's URL to use a server that runs already. Tests
-// only.
+// Set TEST_DB_URL to a superuser's URL to use a server that runs already. [Own]
+// starts another one that a test may take away. Tests only.
 package pgtest
 
 import (
@@ -44,22 +44,46 @@ var roles = postgres.Roles{OwnerPassword: "owner", WriterPassword: "writer", Rea
 // the test has ended, together with the connections that are left.
 func Database(t testing.TB) *DB {
 	t.Helper()
+	db, drop := newDatabase(t)
+	t.Cleanup(func() {
+		if err := drop(); err != nil {
+			t.Errorf("pgtest: drop database %s: %v", db.Name, err)
+		}
+	})
+	return db
+}
+
+// Lasting makes a database for what several tests share: it is dropped when the
+// package's tests have run, by [Main] or [Stopping].
+func Lasting(t testing.TB) *DB {
+	t.Helper()
+	db, drop := newDatabase(t)
+	server.atEnd(drop)
+	return db
+}
+
+func newDatabase(t testing.TB) (db *DB, dropIt func() error) {
+	t.Helper()
 	superURL, err := server.start()
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
+	db = makeDatabase(t, superURL)
+	return db, func() error {
+		// The test's own context has ended.
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		return drop(ctx, superURL, db.Name)
+	}
+}
+
+// makeDatabase makes a database on the server that the superuser's URL leads to.
+func makeDatabase(t testing.TB, superURL string) *DB {
+	t.Helper()
 	name := databaseName(t.Name())
 	if err := postgres.Bootstrap(t.Context(), superURL, name, roles); err != nil {
 		t.Fatalf("pgtest: make database %s: %v", name, err)
 	}
-	t.Cleanup(func() {
-		// The test's own context has ended.
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		if err := drop(ctx, superURL, name); err != nil {
-			t.Errorf("pgtest: drop database %s: %v", name, err)
-		}
-	})
 	db := &DB{Name: name}
 	for _, as := range []struct {
 		url  *string
@@ -70,6 +94,7 @@ func Database(t testing.TB) *DB {
 		{&db.ReaderURL, url.UserPassword(postgres.ReaderRole, roles.ReaderPassword)},
 		{&db.SuperURL, nil},
 	} {
+		var err error
 		if *as.url, err = urlFor(superURL, name, as.user); err != nil {
 			t.Fatalf("pgtest: %v", err)
 		}
@@ -106,6 +131,15 @@ type serverOfProcess struct {
 
 	postgres *embedded.Postgres
 	dir      *tempdir.Dir
+
+	mu   sync.Mutex
+	ends []func() error // what is to be done before it stops
+}
+
+func (s *serverOfProcess) atEnd(do func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ends = append(s.ends, do)
 }
 
 func (s *serverOfProcess) start() (superURL string, err error) {
@@ -134,10 +168,16 @@ func (s *serverOfProcess) startOwn() error {
 }
 
 func (s *serverOfProcess) stop() error {
-	if s.postgres == nil {
-		return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.postgres != nil {
+		return errors.Join(s.postgres.StopImmediate(), os.RemoveAll(s.postgres.Dir()), s.dir.Remove())
 	}
-	return errors.Join(s.postgres.StopImmediate(), os.RemoveAll(s.postgres.Dir()), s.dir.Remove())
+	var errs []error
+	for _, end := range s.ends {
+		errs = append(errs, end())
+	}
+	return errors.Join(errs...)
 }
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)

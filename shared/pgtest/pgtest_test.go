@@ -45,6 +45,34 @@ func TestDatabase_IsDroppedWithItsLeftConnections(t *testing.T) {
 	}
 }
 
+func TestLasting_OutlivesTheTestThatMadeIt(t *testing.T) {
+	t.Parallel()
+	var db *pgtest.DB
+	t.Run("make", func(t *testing.T) { db = pgtest.Lasting(t) })
+	if database, _ := whoAmI(t, db.ReaderURL); database != db.Name {
+		t.Errorf("connected to %s, want %s", database, db.Name)
+	}
+}
+
+func TestOwn_ComesBackWithItsDataOnItsPort(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Own(t)
+	db := server.Database()
+	before := connect(t, db.OwnerURL)
+	if _, err := before.Exec(t.Context(), `CREATE TABLE kept AS SELECT 1 AS n`); err != nil {
+		t.Fatal(err)
+	}
+	server.Away()
+	if err := before.Ping(t.Context()); err == nil {
+		t.Error("the connection survived")
+	}
+	server.Back()
+	var n int
+	if err := connect(t, db.OwnerURL).QueryRow(t.Context(), `SELECT n FROM kept`).Scan(&n); err != nil || n != 1 {
+		t.Errorf("kept is %d, error %v", n, err)
+	}
+}
+
 func whoAmI(t *testing.T, url string) (database, user string) {
 	t.Helper()
 	if err := connect(t, url).QueryRow(t.Context(), `SELECT current_database(), current_user`).Scan(&database, &user); err != nil {

@@ -25,15 +25,22 @@ func FromEnvironment(cfg any) error {
 			value.SetString(secret)
 			continue
 		}
-		// envconfig stops at its first fault, so each field is processed as a struct of its own.
-		single := reflect.New(reflect.StructOf([]reflect.StructField{field}))
-		if err := envconfig.Process("", single.Interface()); err != nil {
-			faults = append(faults, describe(field, err))
-			continue
+		if err := readSetting(field, value); err != nil {
+			faults = append(faults, err)
 		}
-		value.Set(single.Elem().Field(0))
 	}
 	return errors.Join(faults...)
+}
+
+// readSetting sets value to what the variable of its field says. envconfig stops at its first fault, so each field is
+// processed as a struct of its own.
+func readSetting(field reflect.StructField, value reflect.Value) error {
+	single := reflect.New(reflect.StructOf([]reflect.StructField{field}))
+	if err := envconfig.Process("", single.Interface()); err != nil {
+		return describe(field, err)
+	}
+	value.Set(single.Elem().Field(0))
+	return nil
 }
 
 // settings yields the fields of the struct that cfg points to which are read from the environment, those of structs
@@ -90,7 +97,9 @@ func describe(field reflect.StructField, err error) error {
 
 // PrintUsage writes every variable of the struct that cfg points to with its default and meaning.
 func PrintUsage(w io.Writer, name string, cfg any) {
-	fmt.Fprintf(w, "Usage: %s\n\nThe environment configures it:\n\n", name)
+	fmt.Fprintf(w, "Usage: %s [--health]\n\n", name)
+	fmt.Fprintf(w, "--health asks the one that runs here, on SERVER_PORT, whether it is ready: exit code 0 if it is, else 1.\n\n")
+	fmt.Fprintf(w, "The environment configures it:\n\n")
 	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "VARIABLE\tDEFAULT\tMEANING")
 	for field := range settings(cfg) {

@@ -91,6 +91,7 @@ func (r *Router) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			err = next(c)
 		}
 		if err != nil {
+			err = fromEcho(err)
 			r.handleError(err, c)
 		}
 		r.account(ctx, c, err, time.Since(began))
@@ -106,7 +107,7 @@ func (r *Router) account(ctx context.Context, c echo.Context, err error, took ti
 	if !knownMethod(method) {
 		method = "other"
 	}
-	left := err != nil && errors.Is(ctx.Err(), context.Canceled)
+	left := clientIsGone(ctx, err)
 	if left {
 		status = clientLeft
 	}
@@ -141,6 +142,12 @@ func (r *Router) account(ctx context.Context, c echo.Context, err error, took ti
 // clientLeft is the status under which a request is logged and counted whose client closed the connection before its
 // answer: nobody got the answer, and nothing failed here.
 const clientLeft = 499
+
+// clientIsGone reports whether a request failed while or because its client left. A defect stays one all the same.
+func clientIsGone(ctx context.Context, err error) bool {
+	return err != nil && errors.Is(ctx.Err(), context.Canceled) &&
+		(errors.Is(err, context.Canceled) || !fault.Is(err, fault.Internal))
+}
 
 func knownMethod(method string) bool {
 	switch method {

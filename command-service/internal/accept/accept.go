@@ -52,6 +52,9 @@ func (a *Accepter) keep(ctx context.Context, id uuid.UUID, key, value []byte) (T
 		Headers: []kafka.Header{{Key: command.CorrelationHeader, Value: []byte(telemetry.Correlation(ctx))}},
 	})
 	if err != nil {
+		if ctx.Err() != nil && fault.Is(err, fault.Unconfirmed) {
+			a.log.WarnContext(ctx, "the command may be kept, but its client left before it was told so", "command_id", id, "error", err)
+		}
 		return ticket, fmt.Errorf("publish command %s: %w", id, err)
 	}
 	ticket.Position = at // G1: only now is there a ticket

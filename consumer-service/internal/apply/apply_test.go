@@ -41,11 +41,12 @@ func newModel(t *testing.T) *model {
 	d := declarations[0]
 	group := d.Group("test")
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	if err := rebuild.Prepare(t.Context(), postgres.Config{URL: db.OwnerURL}, d, group, log); err != nil {
+	preparer := rebuild.Preparer{Owner: postgres.Config{URL: db.OwnerURL}, Log: log}
+	if err := preparer.Version(t.Context(), d, group); err != nil {
 		t.Fatal(err)
 	}
 	m := &model{t: t, pool: connect(t, db.OwnerURL), applier: apply.New(connect(t, db.WriterURL), d, group)}
-	if err := m.applier.Begin(t.Context(), kafka.Assignment{Partition: kafka.Partition{Topic: topic}}); err != nil {
+	if err := m.applier.Begin(t.Context(), kafka.Assignment{Partition: kafka.Partition{Topic: topic}}, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	return m

@@ -1,35 +1,20 @@
 package delivery
 
 import (
-	"fmt"
-
-	"github.com/google/uuid"
-
 	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
-	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
 // lostHistory returns a fault of that kind when the topic does not hold what the checkpoint says comes next (G11).
 func lostHistory(assigned kafka.Assignment, checkpoint readmodel.Checkpoint, exists bool) error {
-	lost := func(format string, args ...any) error {
-		return fault.New(fault.CodeLostHistory, fmt.Sprintf("partition %d of topic %s ", assigned.Number, assigned.Topic)+
-			fmt.Sprintf(format, args...)+"; restore the topic, or accept the loss by counterfoil history accept", nil)
+	history := readmodel.History{
+		Topic: assigned.Topic, TopicID: assigned.TopicID, Partition: assigned.Number, First: assigned.First, End: assigned.End,
 	}
-	switch {
-	case !exists && assigned.First > 0:
-		return lost("begins at offset %d: the records before it are gone and were never applied", assigned.First)
-	case !exists:
-		return nil
-	case checkpoint.TopicID != nil && assigned.TopicID != uuid.Nil && *checkpoint.TopicID != assigned.TopicID:
-		return lost("was re-created: the checkpoint %d belongs to the topic's earlier life", checkpoint.Next)
-	case checkpoint.Next < assigned.First:
-		return lost("begins at offset %d, but %d is the next to apply: the records between are gone", assigned.First, checkpoint.Next)
-	case checkpoint.Next > assigned.End:
-		return lost("ends at offset %d, but %d is the next to apply: its end was lost", assigned.End, checkpoint.Next)
+	if !exists {
+		return history.Lost(nil)
 	}
-	return nil
+	return history.Lost(&checkpoint)
 }
 
 // acceptedLoss returns where to go on, if somebody decided that for the topic as it is now. A decision does not hold for
