@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +47,10 @@ func (a *Applier) sort(ctx context.Context, tx pgx.Tx, partition kafka.Partition
 	if err != nil {
 		return nil, nil, err
 	}
-	discards := a.discarded()
+	discards, err := a.discarded(ctx, tx, items)
+	if err != nil {
+		return nil, nil, err
+	}
 	rows = make([]item, 0, len(items))
 	for _, it := range items {
 		key := string(it.record.Key)
@@ -133,10 +138,28 @@ func (a *Applier) Resume(ctx context.Context) error {
 	return nil
 }
 
-func (a *Applier) discarded() map[position.Position]bool {
+// discarded returns the positions of records that shall not apply. Decisions of this session are about records that could
+// not apply, so the database is asked only where there is one.
+func (a *Applier) discarded(ctx context.Context, tx pgx.Tx, items []item) (map[position.Position]bool, error) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.discards
+	before := a.discards
+	a.mu.Unlock()
+	if !slices.ContainsFunc(items, func(it item) bool { return it.fault != nil }) {
+		return before, nil
+	}
+	first, last := items[0].record.Position, items[len(items)-1].record.Position
+	since, err := collect(ctx, tx, pgx.RowToStructByPos[position.Position], `
+		SELECT topic, partition, "offset" FROM counterfoil.decisions
+		WHERE decision = 'discard' AND read_model = $1 AND topic = $2 AND partition = $3 AND "offset" BETWEEN $4 AND $5`,
+		a.declaration.Name, first.Topic, first.Partition, first.Offset, last.Offset)
+	if err != nil || len(since) == 0 {
+		return before, err
+	}
+	all := maps.Clone(before)
+	for _, p := range since {
+		all[p] = true
+	}
+	return all, nil
 }
 
 func collect[T any](ctx context.Context, db readmodel.Database, row pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {

@@ -9,6 +9,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ import (
 const (
 	applyLimit = time.Minute     // for one batch, beyond the limit of each of its statements
 	maxBackoff = 5 * time.Second // between two tries
+	lookAgain  = 5 * time.Second // at the checkpoint of a partition that has no records
 	recheck    = time.Second     // of the decisions about a refused partition
 )
 
@@ -150,12 +152,36 @@ func (h *Handler) Consume(ctx context.Context, claim *kafka.Claim) {
 		return
 	}
 	for {
-		records, err := claim.Next(ctx)
-		if err != nil || !h.deliver(ctx, p, records) {
+		records, err := next(ctx, claim)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			if !h.stillThere(ctx, p) {
+				return
+			}
+		case err != nil || !h.deliver(ctx, p, records):
 			return
+		default:
+			claim.Applied(p.position())
 		}
-		claim.Applied(p.position())
 	}
+}
+
+// next waits for records, but not longer than until the checkpoint should be looked at again.
+func next(ctx context.Context, claim *kafka.Claim) ([]kafka.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookAgain)
+	defer cancel()
+	return claim.Next(ctx)
+}
+
+// stillThere reports whether the checkpoint of an idle partition is where it was. A database that was dropped or restored
+// shows here although no record comes, and is filled again by a new session.
+func (h *Handler) stillThere(ctx context.Context, p *partition) bool {
+	checkpoints, err := h.applier.Checkpoints(ctx)
+	if err != nil {
+		return !needsPreparing(err)
+	}
+	checkpoint, exists := checkpoints[p.Partition]
+	return exists && checkpoint.Next >= p.position()
 }
 
 // deliver applies the records, as often as it takes. It reports false when a new session has to begin.

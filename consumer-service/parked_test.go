@@ -1,0 +1,130 @@
+package consumerservice_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/counterfoil/counterfoil/shared/decision"
+	"github.com/counterfoil/counterfoil/shared/kafkatest"
+	"github.com/counterfoil/counterfoil/shared/position"
+)
+
+// parkedRows tells the state of every record that was set aside.
+const parkedRows = `SELECT "offset", ' ', state, ' ', code FROM counterfoil.parked ORDER BY "offset"`
+
+func broken(key uuid.UUID) kafkatest.Record {
+	return kafkatest.Record{Key: []byte(key.String()), Value: []byte(`{"command_id":"` + key.String() + `"}`)}
+}
+
+func (w *world) about(verb decision.Verb, offset int64) decision.Decision {
+	return decision.Decision{
+		Verb: verb, ReadModel: "timestamp", Position: position.Position{Topic: w.topic, Offset: offset},
+		Reason: "the sender was wrong", By: "test",
+	}
+}
+
+// produceSomeParked writes a good record of one key, and of another key a broken one and two good ones behind it.
+func (w *world) produceSomeParked() {
+	w.t.Helper()
+	bad, good := uuid.New(), uuid.New()
+	kafkatest.Produce(w.t, w.topic, broken(bad), timestamp(good, "2020-01-01T00:00:00Z"),
+		timestamp(bad, "2021-01-01T00:00:00Z"), timestamp(bad, "2022-01-01T00:00:00Z"))
+}
+
+func TestG6_LaterRecordsOfAParkedKeyWaitAndOtherKeysGoOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	first := w.run("a", nil)
+	w.produceSomeParked()
+	w.eventually(checkpoint, "4")
+	w.eventually(countRows, "1")
+	const before = "0 parked missing-field\n2 waiting behind-parked\n3 waiting behind-parked"
+	if got := w.mustQuery(parkedRows); got != before {
+		t.Fatalf("set aside:\n%s\nwant:\n%s", got, before)
+	}
+
+	// A consumer that starts anew knows of the parked key too.
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.run("a", nil)
+	kafkatest.Produce(t, w.topic, kafkatest.Record{Key: kafkatest.Records(t, w.topic, 4)[0].Key, Value: []byte("{}")})
+	w.eventually(parkedRows, before+"\n4 waiting behind-parked")
+
+	// Discarding the head lets the next one apply, in order, up to one that cannot apply itself.
+	w.decide(w.about(decision.Discard, 0))
+	w.eventually(parkedRows, "0 discarded missing-field\n4 parked missing-field")
+	w.eventually(`SELECT count(*) FROM timestamp_v1.timestamp_records WHERE event_timestamp >= '2021-01-01'`, "1")
+	w.eventually(`SELECT extract(year FROM max(event_timestamp))::int FROM timestamp_v1.timestamp_records`, "2021")
+}
+
+func TestG6_ARetriedRecordAppliesBeforeThoseBehindIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.run("a", nil)
+	w.eventually(`SELECT count(*) FROM counterfoil.checkpoints WHERE group_id LIKE '%.timestamp.v1'`, "1")
+	w.mustQuery(`ALTER TABLE timestamp_v1.timestamp_records ADD CONSTRAINT early CHECK (event_timestamp < '2010-01-01')`)
+	id := uuid.New()
+	kafkatest.Produce(t, w.topic, timestamp(id, "2020-01-01T00:00:00Z"), timestamp(id, "2005-01-01T00:00:00Z"))
+	w.eventually(parkedRows, "0 parked refused-by-database\n1 waiting behind-parked")
+
+	w.decide(w.about(decision.Retry, 0))
+	w.eventually(`SELECT effect FROM counterfoil.decisions`, "it still cannot apply")
+	w.eventually(`SELECT attempts FROM counterfoil.parked WHERE "offset" = 0`, "2")
+
+	w.mustQuery(`ALTER TABLE timestamp_v1.timestamp_records DROP CONSTRAINT early`)
+	w.decide(w.about(decision.Retry, 0))
+	w.eventually(`SELECT count(*) FROM counterfoil.parked`, "0")
+	w.eventually(`SELECT extract(year FROM event_timestamp)::int FROM timestamp_v1.timestamp_records`, "2020")
+}
+
+func TestG7_ARebuildTakesTheDecisionsAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.run("a", nil)
+	w.produceSomeParked()
+	lone := uuid.New()
+	kafkatest.Produce(t, w.topic, broken(lone))
+	w.eventually(checkpoint, "5")
+	w.decide(w.about(decision.Discard, 0))
+	w.decide(w.about(decision.Retry, 4))
+	w.eventually(`SELECT count(*) FROM counterfoil.decisions WHERE effect <> ''`, "2")
+	rows, parked := w.mustQuery(allRows), w.mustQuery(parkedRows)
+	if want := "0 discarded missing-field\n4 parked missing-field"; parked != want {
+		t.Fatalf("set aside:\n%s\nwant:\n%s", parked, want)
+	}
+	w.asSuperuser(`DROP DATABASE ` + w.db.Name + ` WITH (FORCE)`)
+	w.eventually(checkpoint, "5")
+	w.eventually(parkedRows, parked)
+	w.eventually(allRows, rows)
+}
+
+func TestG7_ADecisionThatComesBeforeItsRecordHolds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.run("a", nil)
+	w.decide(w.about(decision.Discard, 0))
+	w.eventually(`SELECT effect FROM counterfoil.decisions`, "the record is not parked")
+	w.produceSomeParked()
+	w.eventually(checkpoint, "4")
+	w.eventually(parkedRows, "0 discarded missing-field")
+}
+
+func TestControl_NonsenseInTheControlTopicHoldsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.run("a", nil)
+	w.produceSomeParked()
+	w.eventually(checkpoint, "4")
+	for _, value := range []string{"nonsense", `{"decision":"explode"}`, `{"decision":"discard","read_model":"timestamp","position":"x"}`, ""} {
+		kafkatest.Produce(t, w.control, kafkatest.Record{Value: []byte(value)})
+	}
+	w.decide(decision.Decision{Verb: decision.Discard, ReadModel: "nobody", Position: position.Position{Topic: "t"}, Reason: "r", By: "b"})
+	w.decide(w.about(decision.Discard, 77))
+	w.decide(w.about(decision.Discard, 0))
+	w.eventually(`SELECT string_agg(effect, ' | ' ORDER BY control_offset) FROM counterfoil.decisions`, fmt.Sprint(
+		"there is no such read model | the record is not parked | discarded; 2 that waited behind it went on"))
+	w.eventually(`SELECT next_offset FROM counterfoil.checkpoints WHERE group_id LIKE '%counterfoil.control'`, "7")
+}
