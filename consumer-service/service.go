@@ -6,6 +6,7 @@ package consumerservice
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"log/slog"
 	"os"
@@ -22,6 +23,9 @@ import (
 	"github.com/counterfoil/counterfoil/shared/telemetry"
 	"github.com/counterfoil/counterfoil/shared/web"
 )
+
+//go:embed openapi.yaml
+var openAPI []byte
 
 // Run consumes until ctx ends, then finishes the batches under way.
 func Run(ctx context.Context, cfg Config) error {
@@ -57,7 +61,7 @@ func Run(ctx context.Context, cfg Config) error {
 		parts = append(parts, version(cfg, d, pool, deps{log, registry, health, metrics}))
 	}
 	return service.Run(ctx, log, append(parts,
-		web.Server("http", log, public, web.NewRouter(log, registry, health, nil)),
+		web.Server("http", log, public, web.NewRouter(log, registry, health, openAPI)),
 		service.Part{Name: "drain", Run: health.Drain(log, cfg.DrainDelay)},
 	)...)
 }
