@@ -6,6 +6,7 @@ package consumerservice
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"log/slog"
 	"os"
@@ -23,6 +24,9 @@ import (
 	"github.com/counterfoil/counterfoil/shared/telemetry"
 	"github.com/counterfoil/counterfoil/shared/web"
 )
+
+//go:embed openapi.yaml
+var openAPI []byte
 
 // Run consumes until ctx ends, then finishes the batches under way.
 func Run(ctx context.Context, cfg Config) error {
@@ -56,7 +60,7 @@ func Run(ctx context.Context, cfg Config) error {
 	parts := []service.Part{web.Server("admin", log, private, web.Admin(registry))}
 	parts = append(parts, w.consumers(declarations)...)
 	return service.Run(ctx, log, append(parts,
-		web.Server("http", log, public, web.NewRouter(log, registry, health, nil)),
+		web.Server("http", log, public, web.NewRouter(log, registry, health, openAPI)),
 		service.Part{Name: "drain", Run: health.Drain(log, cfg.DrainDelay)},
 	)...)
 }
