@@ -14,7 +14,8 @@ import (
 
 // FromEnvironment fills the struct that cfg points to from the environment, by the tags of envconfig: envconfig (the
 // variable), default, desc. A field tagged secret:"true" is also read from the file that its variable with _FILE
-// appended names. All faults are reported at once, one a line.
+// appended names. All faults are reported at once, one a line; a variable that cannot be read leaves its field at the
+// default, so that a validation of the whole finds no second fault in it.
 func FromEnvironment(cfg any) error {
 	var faults []error
 	for field, value := range settings(cfg) {
@@ -36,11 +37,23 @@ func FromEnvironment(cfg any) error {
 // processed as a struct of its own.
 func readSetting(field reflect.StructField, value reflect.Value) error {
 	single := reflect.New(reflect.StructOf([]reflect.StructField{field}))
-	if err := envconfig.Process("", single.Interface()); err != nil {
-		return describe(field, err)
+	err := envconfig.Process("", single.Interface())
+	if err != nil {
+		err = describe(field, err)
+		single = defaultOf(field)
 	}
 	value.Set(single.Elem().Field(0))
-	return nil
+	return err
+}
+
+// defaultOf returns what readSetting would have read were the variable not set.
+func defaultOf(field reflect.StructField) reflect.Value {
+	field.Tag = reflect.StructTag(fmt.Sprintf("envconfig:%q default:%q", "COUNTERFOIL_NEVER_SET", field.Tag.Get("default")))
+	single := reflect.New(reflect.StructOf([]reflect.StructField{field}))
+	if err := envconfig.Process("", single.Interface()); err != nil {
+		panic("the default of " + field.Name + " cannot be read: " + err.Error()) // the struct is wrong, for every environment
+	}
+	return single
 }
 
 // settings yields the fields of the struct that cfg points to which are read from the environment, those of structs
@@ -89,6 +102,9 @@ func describe(field reflect.StructField, err error) error {
 		form := parse.TypeName
 		if form == "time.Duration" {
 			form = "duration such as 5s or 250ms"
+		}
+		if meaning := field.Tag.Get("desc"); meaning != "" {
+			form += " (" + meaning + ")"
 		}
 		return fmt.Errorf("%s is not a valid %s", parse.KeyName, form)
 	}

@@ -25,11 +25,19 @@ func Main[C any, P interface {
 	Validate() error
 }](name string, run func(context.Context, C) error) int {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	flags.Usage = func() { PrintUsage(flags.Output(), name, new(C)) }
+	flags.Usage = func() {}
 	health := flags.Bool("health", false, "")
-	if err := flags.Parse(os.Args[1:]); errors.Is(err, flag.ErrHelp) {
+	err := flags.Parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		PrintUsage(os.Stdout, name, new(C))
 		return ExitOK
-	} else if err != nil {
+	}
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("it takes no arguments such as %q", flags.Arg(0))
+		fmt.Fprintln(os.Stderr, err)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "Run %s --help for what it takes.\n", name)
 		return ExitUsage
 	}
 	if *health {
@@ -40,11 +48,7 @@ func Main[C any, P interface {
 		return ExitOK
 	}
 	var cfg C
-	err := FromEnvironment(&cfg)
-	if err == nil {
-		err = P(&cfg).Validate()
-	}
-	if err != nil {
+	if err := errors.Join(FromEnvironment(&cfg), P(&cfg).Validate()); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: the configuration is wrong:\n%v\nRun %s --help for every variable.\n", name, err, name)
 		return ExitUsage
 	}

@@ -21,7 +21,8 @@ type Part struct {
 }
 
 // Run starts the parts in order and blocks until ctx ends or one of them returns; then it stops them in reverse order,
-// waiting for each before the next. It returns the first failure, or nil after a stop that was asked for.
+// waiting for each before the next. It returns every failure, the first one first, or nil after a stop that was asked for
+// and went well.
 func Run(ctx context.Context, log *slog.Logger, parts ...Part) error {
 	type running struct {
 		cancel context.CancelFunc
@@ -39,28 +40,30 @@ func Run(ctx context.Context, log *slog.Logger, parts ...Part) error {
 			r.err = part.Run(partCtx)
 		}()
 	}
-	var failure error
+	var failures []error
+	first := -1
 	select {
 	case <-ctx.Done():
 		log.Info("stopping")
-	case i := <-ended:
-		if failure = all[i].err; failure == nil {
-			failure = errors.New("ended by itself")
+	case first = <-ended:
+		err := all[first].err
+		if err == nil {
+			err = errors.New("ended by itself")
 		}
-		failure = fmt.Errorf("%s: %w", parts[i].Name, failure)
-		log.Error("a part failed, stopping", "part", parts[i].Name, "error", failure)
+		failures = append(failures, fmt.Errorf("%s: %w", parts[first].Name, err))
+		log.Error("a part failed, stopping", "part", parts[first].Name, "error", err)
 	}
 	for i := len(all) - 1; i >= 0; i-- {
 		began := time.Now()
 		all[i].cancel()
 		<-all[i].done
-		if err := all[i].err; err != nil && failure == nil && !errors.Is(err, context.Canceled) {
-			failure = fmt.Errorf("stop %s: %w", parts[i].Name, err)
+		if err := all[i].err; err != nil && i != first && !errors.Is(err, context.Canceled) {
+			failures = append(failures, fmt.Errorf("stop %s: %w", parts[i].Name, err))
 		}
 		log.Debug("stopped", "part", parts[i].Name, "seconds", time.Since(began).Seconds())
 	}
-	if failure == nil {
+	if len(failures) == 0 {
 		log.Info("stopped")
 	}
-	return failure
+	return errors.Join(failures...)
 }
