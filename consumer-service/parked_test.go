@@ -2,6 +2,7 @@ package consumerservice_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -99,6 +100,21 @@ func TestG7_ARebuildTakesTheDecisionsAgain(t *testing.T) {
 	w.eventually(checkpoint, "5")
 	w.eventually(parkedRows, parked)
 	w.eventually(allRows, rows)
+}
+
+func TestMetrics_TellHowManyAreParkedAndSinceWhen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.produceSomeParked()
+	w.run("a", nil)
+	w.eventually(checkpoint, "4")
+	c := w.run("a", nil) // counts at its start
+	waitFor(t, func() bool {
+		_, metrics := c.get(t, c.admin+"/metrics")
+		return strings.Contains(metrics, `counterfoil_parked_records{code="behind-parked",read_model="timestamp",state="waiting",version="1"} 2`) &&
+			strings.Contains(metrics, `counterfoil_parked_records{code="missing-field",read_model="timestamp",state="parked",version="1"} 1`) &&
+			strings.Contains(metrics, `counterfoil_parked_oldest_seconds{read_model="timestamp",version="1"}`)
+	}, func() string { return "the metrics do not count the parked records" })
 }
 
 func TestG7_ADecisionThatComesBeforeItsRecordHolds(t *testing.T) {

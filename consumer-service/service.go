@@ -57,7 +57,10 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 
 	w := wiring{cfg: cfg, pool: pool, log: log, registry: registry, health: health, metrics: delivery.NewMetrics(registry)}
-	parts := []service.Part{web.Server("admin", log, private, web.Admin(registry))}
+	parts := []service.Part{
+		web.Server("admin", log, private, web.Admin(registry)),
+		{Name: "census", Run: apply.NewCensus(pool, log, registry).Run},
+	}
 	parts = append(parts, w.consumers(declarations)...)
 	return service.Run(ctx, log, append(parts,
 		web.Server("http", log, public, web.NewRouter(log, registry, health, openAPI)),
