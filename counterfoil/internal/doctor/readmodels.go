@@ -1,0 +1,101 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/counterfoil/counterfoil/counterfoil/internal/status"
+	"github.com/counterfoil/counterfoil/shared/postgres"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
+)
+
+// readModels checks that there are versions, that one of each model serves, that their topics still hold what they need,
+// and that no record is parked.
+func (e *examination) readModels(ctx context.Context) {
+	const models, checkpoints, parked = "read models", "checkpoints", "parked records"
+	if e.pool == nil {
+		e.skip(models, "the database cannot be reached")
+		e.skip(checkpoints, "the database cannot be reached")
+		e.skip(parked, "the database cannot be reached")
+		return
+	}
+	versions, err := readmodel.DeclaredVersions(ctx, e.pool)
+	if postgres.IsMissing(err) || err == nil && len(versions) == 0 {
+		e.fail(models, "there is none", "start the consumer-service, which creates those that are declared")
+		e.skip(checkpoints, "there is no read model")
+		e.skip(parked, "there is no read model")
+		return
+	}
+	if err != nil {
+		e.fail(models, err.Error(), "connect as "+postgres.OwnerRole)
+		return
+	}
+	e.versions(models, versions)
+	e.checkpoints(ctx, checkpoints, versions)
+	e.parked(ctx, parked)
+}
+
+func (e *examination) versions(check string, versions []readmodel.Declared) {
+	serving := map[string]bool{}
+	for _, v := range versions {
+		serving[v.Name] = serving[v.Name] || v.Serving
+	}
+	for _, v := range versions {
+		switch {
+		case !v.TableExists:
+			e.fail(check, fmt.Sprintf("%s has no table %s.%s", v.Label(), v.Schema, v.Table),
+				"restart the consumer-service, which creates it anew and fills it from offset 0")
+		case v.Group == "":
+			e.fail(check, v.Label()+" was never applied to by any consumer group", "start the consumer-service with its declaration")
+		case !serving[v.Name]:
+			e.fail(check, fmt.Sprintf("no version of %s serves", v.Name), "restart the consumer-service, which makes the first version serve")
+		case v.Serving:
+			e.ok(check, "%s serves, applied by group %s", v.Label(), v.Group)
+		default:
+			e.ok(check, "%s is there, applied by group %s", v.Label(), v.Group)
+		}
+	}
+}
+
+func (e *examination) checkpoints(ctx context.Context, check string, versions []readmodel.Declared) {
+	if e.admin == nil {
+		e.skip(check, "the broker cannot be reached")
+		return
+	}
+	all, err := status.Survey(ctx, e.pool, e.admin, versions)
+	if err != nil {
+		e.fail(check, err.Error(), "look at the logs of broker and database")
+		return
+	}
+	var lag int64
+	lost := 0
+	for _, p := range all {
+		lag += p.Lag
+		if p.Lost != "" {
+			lost++
+			e.fail(check, fmt.Sprintf("group %s: %s", p.Group, p.Lost), "do one of the two, then the consumer-service goes on by itself")
+		}
+	}
+	switch {
+	case lost > 0:
+	case len(all) == 0:
+		e.fail(check, "the topics of the read models do not exist", "start the command-service, which creates its topic")
+	default:
+		e.ok(check, "%s, %s still to be applied", plural(len(all), "partition"), plural(int(lag), "record"))
+	}
+}
+
+func (e *examination) parked(ctx context.Context, check string) {
+	parked, err := readmodel.ParkedRecords(ctx, e.pool)
+	if err != nil {
+		e.fail(check, err.Error(), "connect as "+postgres.OwnerRole)
+		return
+	}
+	for _, p := range parked {
+		e.warn(check, fmt.Sprintf("%s of %s/v%d with code %s, the latest at %s", plural(int(p.Records), "record"), p.ReadModel, p.Version, p.Code, p.Latest.UTC().Format("2006-01-02T15:04:05Z")),
+			"read reason, position and bytes in counterfoil.parked, and tell whoever sent them")
+	}
+	if len(parked) == 0 {
+		e.ok(check, "none")
+	}
+}

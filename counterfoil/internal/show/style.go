@@ -1,0 +1,54 @@
+package show
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+)
+
+// Tone is what a piece of text means to its reader; where there is colour it becomes one.
+type Tone int
+
+// The tones.
+const (
+	Plain Tone = iota
+	Faint
+	Good
+	Warning
+	Bad
+)
+
+// escapes are the SGR sequences of the tones (ECMA-48, section 8.3.117).
+var escapes = map[Tone]string{Faint: "\x1b[2m", Good: "\x1b[32m", Warning: "\x1b[33m", Bad: "\x1b[31m"}
+
+type style bool
+
+func (s style) paint(tone Tone, text string) string {
+	if !s || tone == Plain || text == "" {
+		return text
+	}
+	return escapes[tone] + text + "\x1b[0m"
+}
+
+// Colour reports whether a file may get colour: it is a terminal that can show it, and NO_COLOR is not set (no-color.org).
+func Colour(file *os.File, getenv func(string) string) bool {
+	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && isatty.IsTerminal(file.Fd())
+}
+
+// Duration writes a duration with as many digits as a person reads.
+func Duration(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%d µs", d.Microseconds())
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	default:
+		return d.Round(time.Second).String()
+	}
+}
