@@ -41,8 +41,8 @@ func (h *Health) Add(check Check) {
 	h.checks = append(h.checks, check)
 }
 
-// Drain makes the service unready for good, and waits for delay, so that whoever routes to it can stop, or until the
-// process is told to hurry. It is the part that stops first.
+// Drain makes the service unready for good, and then waits for delay, so that whoever routes to it can stop. It is the part
+// that stops first.
 func (h *Health) Drain(log *slog.Logger, delay time.Duration) func(context.Context) error {
 	return func(ctx context.Context) error {
 		<-ctx.Done()

@@ -69,6 +69,9 @@ func Server(name string, log *slog.Logger, listener net.Listener, handler http.H
 		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopRequests)
 		defer cancel()
 		err := server.Shutdown(stopCtx)
+		if err != nil {
+			err = errors.Join(fmt.Errorf("requests are still under way after %s: %w", stopRequests, err), server.Close())
+		}
 		if serveErr := <-failed; !errors.Is(serveErr, http.ErrServerClosed) {
 			err = errors.Join(err, serveErr)
 		}
