@@ -68,10 +68,14 @@ func downloadBinaries(ctx context.Context, a account, major int, say func(string
 	if err := fetch(ctx, version, unfinished, say); err != nil {
 		return "", fmt.Errorf("download PostgreSQL %s: %w", version, err)
 	}
-	if _, err := majorVersion(ctx, a, filepath.Join(unfinished, "bin")); err != nil {
+	// A download that somebody gave up on is kept too when it has worked.
+	if _, err := majorVersion(context.WithoutCancel(ctx), a, filepath.Join(unfinished, "bin")); err != nil {
 		return "", fmt.Errorf("download PostgreSQL %s: %w", version, err)
 	}
-	return bin, os.Rename(unfinished, unpacked)
+	if err := os.Rename(unfinished, unpacked); err != nil {
+		return "", err
+	}
+	return bin, ctx.Err()
 }
 
 // downloadCache makes the directory that downloads are kept in, reachable for the account.
@@ -130,9 +134,6 @@ func fetch(ctx context.Context, version embeddedpostgres.PostgresVersion, dir st
 	for {
 		select {
 		case err := <-result:
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
 			if _, statErr := os.Stat(filepath.Join(dir, "bin", "postgres")); statErr != nil {
 				return err
 			}

@@ -38,17 +38,52 @@ func (h home) readPidFile() (pid int, status string) {
 func (h home) evict(ctx context.Context, say func(string)) error {
 	pid, _ := h.readPidFile()
 	if pid <= 0 {
-		return nil
+		return nil // the last one was stopped in good order
 	}
 	serves, err := servesData(pid, h.data())
 	if err != nil {
 		return err
 	}
-	if !serves {
-		return h.disownPidFile()
+	if serves {
+		say(fmt.Sprintf("stopping the PostgreSQL (process %d) that an earlier run left behind", pid))
+		return stopStranger(ctx, pid, h.data())
 	}
-	say(fmt.Sprintf("stopping the PostgreSQL (process %d) that an earlier run left behind", pid))
-	return stopStranger(ctx, pid, h.data())
+	if err := h.endSessions(ctx, say); err != nil {
+		return err
+	}
+	return h.disownPidFile()
+}
+
+// endSessions ends what a dead server's sessions still compute. They notice its
+// death only when they wait for something, and no server starts before they end.
+func (h home) endSessions(ctx context.Context, say func(string)) error {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	// As the kernel names it.
+	data, err := filepath.EvalSymlinks(h.data())
+	if err != nil {
+		return err
+	}
+	for told := false; ; {
+		sessions, err := sessionsOn(data)
+		if err != nil || len(sessions) == 0 {
+			return err
+		}
+		if !told {
+			say(fmt.Sprintf("ending the processes %v of a PostgreSQL that was killed", sessions))
+			told = true
+		}
+		for _, pid := range sessions {
+			if err := syscall.Kill(pid, syscall.SIGQUIT); err != nil && err != syscall.ESRCH {
+				return fmt.Errorf("end process %d: %w", pid, err)
+			}
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for the end of processes %v: %w", sessions, ctx.Err())
+		}
+	}
 }
 
 // disownPidFile replaces the process id in a pid file whose server is gone. After

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -52,8 +54,15 @@ func host(server, dir string) error {
 // startHost starts a server in a child process and returns its address and how to kill the child.
 func startHost(t *testing.T, server, dir string) (address string, kill func()) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	return startHostAs(t, nil, server, dir)
+}
+
+func startHostAs(t *testing.T, user *syscall.Credential, server, dir string) (address string, kill func()) {
+	t.Helper()
+	cmd := exec.Command(testBinary(t))
+	cmd.Dir = "/"
 	cmd.Env = append(os.Environ(), hostedServer+"="+server, hostedDir+"="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user}
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -74,6 +83,21 @@ func startHost(t *testing.T, server, dir string) (address string, kill func()) {
 	return strings.TrimSpace(line), kill
 }
 
+// testBinary returns this program where every user can run it: go test puts it
+// into a directory that only its own user enters.
+func testBinary(t *testing.T) string {
+	t.Helper()
+	content, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(openDir(t), "test")
+	if err := os.WriteFile(path, content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // openDir returns a directory that every user may enter, as t.TempDir's are not.
 func openDir(t *testing.T) string {
 	t.Helper()
@@ -88,7 +112,11 @@ func openDir(t *testing.T) string {
 	return dir
 }
 
-// alive tells whether the process exists and has not ended.
+// alive tells whether the process exists and is more than an entry that nobody has taken note of.
 func alive(pid int) bool {
-	return syscall.Kill(pid, 0) == nil
+	if syscall.Kill(pid, 0) == syscall.ESRCH {
+		return false
+	}
+	state, err := exec.Command("ps", "-o", "stat=", "-p", strconv.Itoa(pid)).Output()
+	return err != nil || !strings.HasPrefix(string(state), "Z")
 }

@@ -110,6 +110,30 @@ func TestPostgres_SaysWhenTheServerDiesAndStartsAgain(t *testing.T) {
 	}
 }
 
+func TestPostgres_StartsWhileASessionOfADeadServerStillComputes(t *testing.T) {
+	dir := openDir(t)
+	server := startPostgres(t, embedded.PostgresConfig{Dir: dir})
+	session := connect(t, server.URL("postgres"))
+	started := make(chan struct{})
+	computing := make(chan struct{})
+	go func() {
+		defer close(computing)
+		close(started)
+		// It looks at nothing but its own work, so it does not notice that its server died.
+		session.Exec(t.Context(), `DO $$ BEGIN FOR i IN 1..2000000000 LOOP END LOOP; END $$`)
+	}()
+	t.Cleanup(func() { <-computing })
+	<-started
+	eventually(t, "the session computes", func() bool {
+		return query(t, server.URL("postgres"), `SELECT count(*)::text FROM pg_stat_activity WHERE query LIKE 'DO%' AND state = 'active'`) == "1"
+	})
+	if err := syscall.Kill(serverPID(t, dir), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-server.Done()
+	startPostgres(t, embedded.PostgresConfig{Dir: dir})
+}
+
 func TestPostgres_DiesWithItsParentAndStartsAgain(t *testing.T) {
 	dir := openDir(t)
 	for run := range 2 {

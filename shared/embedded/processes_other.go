@@ -17,3 +17,8 @@ func commandLine(pid int) (string, error) {
 	}
 	return string(output), err
 }
+
+// sessionsOn would return the processes that a dead server left in the data
+// directory. Without /proc nothing tells whose they are; when there are any, the
+// server that starts says so and what to do.
+func sessionsOn(string) ([]int, error) { return nil, nil }
