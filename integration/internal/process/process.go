@@ -6,11 +6,16 @@
 package process
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,7 +42,7 @@ func Start(t testing.TB, service string, env ...string) *Process {
 	cmd := exec.Command(binary(t, service))
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
-		"SERVER_PORT=0", "ADMIN_PORT=0", "SERVER_EXTRA_PORTS=",
+		"SERVER_PORT=0", "ADMIN_PORT=0", "SERVER_EXTRA_PORTS=0",
 	}, env...)
 	cmd.Stdout, cmd.Stderr = p.output, p.output
 	var err error
@@ -57,6 +62,34 @@ func (p *Process) Addresses(part string) []string {
 		}
 	}
 	return urls
+}
+
+// Metric returns the sum of a metric's samples that have all of the labels, given as name="value", and how many samples
+// there are.
+func (p *Process) Metric(ctx context.Context, name string, labels ...string) (sum float64, samples int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Addresses("admin")[0]+"/metrics", nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		key, value, _ := strings.Cut(lines.Text(), " ")
+		metric, has, _ := strings.Cut(key, "{")
+		if metric != name || slices.ContainsFunc(labels, func(label string) bool { return !strings.Contains(has, label) }) {
+			continue
+		}
+		number, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			return 0, 0, fmt.Errorf("metric %s: %w", key, err)
+		}
+		sum, samples = sum+number, samples+1
+	}
+	return sum, samples, lines.Err()
 }
 
 // Listening returns an error until the process listens on both of its ports, and what it said when it has ended.

@@ -45,6 +45,12 @@ func Shared(t testing.TB, needs ...Need) *Stack {
 		}
 		return running
 	}
+	return Embedded(t)
+}
+
+// Embedded returns the run's own embedded stack, which other tests use at the same time.
+func Embedded(t testing.TB) *Stack {
+	t.Helper()
 	startEmbedded.Do(func() {
 		embedded = prepare(t, Config{Broker: kafkatest.Broker(t), Database: pgtest.Lasting(t)})
 		embedded.startAll(t)
@@ -74,6 +80,7 @@ func fromEnvironment(t testing.TB) *Stack {
 		Broker:   os.Getenv(string(Kafka)),
 		Topic:    cmp.Or(os.Getenv("KAFKA_PUBLISH_TOPIC"), "timestamp.command.v1"),
 	}
+	s.Queries = []*client.Service{s.Query}
 	if url := os.Getenv(string(SQL)); url != "" {
 		var err error
 		if s.pool, err = pgxpool.New(context.Background(), withPool(url)); err != nil {

@@ -33,6 +33,7 @@ import (
 // A Stack is three services that run.
 type Stack struct {
 	Command, Query, Consumer *client.Service
+	Queries                  []*client.Service // the query-service at every port that is known, the first of which is Query
 
 	Broker string // as KAFKA_BROKER has it
 	Topic  string // of the commands
@@ -119,6 +120,10 @@ func (s *Stack) StartQuery(t testing.TB, env ...string) {
 	t.Helper()
 	s.QueryProcess = s.start(t, "query-service", s.config.Query, env, "DB_URL="+s.DB.ReaderURL)
 	s.Query = replaced(s.Query, s.QueryProcess)
+	s.Queries = []*client.Service{s.Query}
+	for _, further := range s.QueryProcess.Addresses("http")[1:] {
+		s.Queries = append(s.Queries, client.New(further))
+	}
 }
 
 // StartConsumer starts a consumer-service, which becomes the stack's, beside those that run already, and returns when it
@@ -154,10 +159,13 @@ func replaced(before *client.Service, by *process.Process) *client.Service {
 	return client.New(by.Addresses("http")[0])
 }
 
-// AwaitReady waits until every service of the stack says that it is ready.
+// AwaitReady waits until every service of the stack that was started says that it is ready.
 func (s *Stack) AwaitReady(t testing.TB) {
 	t.Helper()
 	for _, service := range []*client.Service{s.Command, s.Consumer, s.Query} {
+		if service == nil {
+			continue
+		}
 		await.Until(t, func(ctx context.Context) error {
 			answer, err := service.Get(ctx, "/readyz?verbose")
 			if err != nil {
