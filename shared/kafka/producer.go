@@ -210,17 +210,22 @@ func (p *Producer) Send(ctx context.Context, m Message) (position.Position, erro
 	}
 	select {
 	case err := <-caller.done:
-		if err == nil {
-			return position.Position{Topic: msg.Topic, Partition: msg.Partition, Offset: msg.Offset}, nil
-		}
-		return position.Position{}, p.refused(err)
+		return p.judged(msg, err)
 	case <-ctx.Done():
-		caller.gone.Store(true)
-		p.failures.WithLabelValues("timeout").Inc()
-		return position.Position{}, fault.New(fault.CodeOutcomeUnknown,
-			"Kafka did not acknowledge the command in time. It may still be kept: look it up by its id, or repeat the request with the same Idempotency-Key.",
-			context.Cause(ctx))
 	}
+	select {
+	case err := <-caller.done: // in the last moment
+		return p.judged(msg, err)
+	default:
+	}
+	caller.gone.Store(true)
+	p.failures.WithLabelValues("timeout").Inc()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		p.failing.Store(&failure{time.Now(), context.Cause(ctx).Error()})
+	}
+	return position.Position{}, fault.New(fault.CodeOutcomeUnknown,
+		"Kafka did not acknowledge the command in time. It may still be kept: look it up by its id, or repeat the request with the same Idempotency-Key.",
+		context.Cause(ctx))
 }
 
 // publish hands the message to sarama. An error means that it was not handed over.
@@ -242,13 +247,18 @@ func (p *Producer) publish(ctx context.Context, msg *sarama.ProducerMessage) err
 	}
 }
 
-// refused judges sarama's final word on a record. Only what it never sent is known not to be in the topic.
-func (p *Producer) refused(err error) error {
-	p.failures.WithLabelValues("broker").Inc()
-	if errors.Is(err, sarama.ErrMessageSizeTooLarge) {
-		return fault.New(fault.CodeBodyTooLarge, "The command is larger than the topic allows.", err)
+// judged turns sarama's final word on a record into Send's. Only what it never sent, and what the broker refused for its
+// size, is known not to be in the topic.
+func (p *Producer) judged(msg *sarama.ProducerMessage, err error) (position.Position, error) {
+	if err == nil {
+		return position.Position{Topic: msg.Topic, Partition: msg.Partition, Offset: msg.Offset}, nil
 	}
-	return fault.New(fault.CodeOutcomeUnknown,
+	p.failures.WithLabelValues("broker").Inc()
+	// sarama checks the size against its own limit first, and calls what is larger a wrong configuration.
+	if _, ok := errors.AsType[sarama.ConfigurationError](err); ok || errors.Is(err, sarama.ErrMessageSizeTooLarge) {
+		return position.Position{}, fault.New(fault.CodeBodyTooLarge, "The command is larger than the topic allows.", err)
+	}
+	return position.Position{}, fault.New(fault.CodeOutcomeUnknown,
 		"Kafka did not acknowledge the command. It may still be kept: look it up by its id, or repeat the request with the same Idempotency-Key.", err)
 }
 
