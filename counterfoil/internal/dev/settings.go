@@ -60,13 +60,15 @@ func (c *Command) readSettings() (*settings, error) {
 	return s, nil
 }
 
-// distinct writes each fault once: the services have settings in common.
+// distinct writes one fault for each variable, which a fault begins with: the services have settings in common.
 func distinct(err error) string {
 	var lines []string
 	seen := map[string]bool{}
 	for line := range strings.Lines(err.Error()) {
-		if line = strings.TrimSpace(line); !seen[line] {
-			seen[line] = true
+		line = strings.TrimSpace(line)
+		variable, _, _ := strings.Cut(line, " ")
+		if !seen[variable] {
+			seen[variable] = true
 			lines = append(lines, "  "+line)
 		}
 	}
