@@ -10,6 +10,8 @@ import (
 	"github.com/counterfoil/counterfoil/counterfoil/internal/dev"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/doctor"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/exit"
+	"github.com/counterfoil/counterfoil/counterfoil/internal/history"
+	"github.com/counterfoil/counterfoil/counterfoil/internal/parked"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/show"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/status"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/ticket"
@@ -20,12 +22,14 @@ type grammar struct {
 	Output  string `short:"o" enum:"table,json" default:"table" help:"How results are written: ${enum}. json is one line on standard output; messages go to standard error." placeholder:"FORMAT"`
 	Verbose bool   `short:"v" help:"Say which services and servers are used, and where they were named."`
 
-	Dev     dev.Command    `cmd:"" help:"Run everything in one process, for evaluation and tests."`
-	Doctor  doctor.Command `cmd:"" help:"Check broker, database, read models and services, and say what to do about each fault."`
-	Send    ticket.Send    `cmd:"" help:"Send a timestamp command and show its ticket."`
-	Get     ticket.Get     `cmd:"" help:"Show what became of a command."`
-	Status  status.Command `cmd:"" help:"Show how far each read model is: checkpoint, end and lag of every partition."`
-	Version version        `cmd:"" help:"Show which build this is."`
+	Dev     dev.Command      `cmd:"" help:"Run everything in one process, for evaluation and tests."`
+	Doctor  doctor.Command   `cmd:"" help:"Check broker, database, read models and services, and say what to do about each fault."`
+	Send    ticket.Send      `cmd:"" help:"Send a timestamp command and show its ticket."`
+	Get     ticket.Get       `cmd:"" help:"Show what became of a command."`
+	Status  status.Command   `cmd:"" help:"Show how far each read model is: checkpoint, end and lag of every partition."`
+	Parked  parked.Commands  `cmd:"" help:"What is set aside because it cannot apply, and decisions about it."`
+	History history.Commands `cmd:"" help:"Going on although a topic no longer holds what is still needed."`
+	Version version          `cmd:"" help:"Show which build this is."`
 }
 
 const description = `The operator's tool of Counterfoil.

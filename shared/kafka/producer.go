@@ -95,11 +95,11 @@ func NewProducer(cfg ProducerConfig, log *slog.Logger, registry prometheus.Regis
 	return p
 }
 
-// settings returns sarama's configuration. G1: acknowledged by all in-sync replicas, idempotent so that sarama's own
+// producing returns the configuration of every producer. G1: acknowledged by all in-sync replicas, idempotent so that sarama's own
 // retries neither double nor reorder. No Flush settings: batches form by themselves while the last one is under way,
 // and some Flush settings can stall for ever.
-func (p *Producer) settings() *sarama.Config {
-	cfg := p.cfg.base("producer")
+func (c Config) producing() *sarama.Config {
+	cfg := c.base("producer")
 	cfg.Producer.RequiredAcks = sarama.WaitForAll
 	cfg.Producer.Idempotent = true
 	cfg.Net.MaxOpenRequests = 1
@@ -167,7 +167,7 @@ func (p *Producer) connectOnce(ctx context.Context) (sarama.AsyncProducer, error
 	if err != nil {
 		return nil, err
 	}
-	async, err := sarama.NewAsyncProducer(p.cfg.addresses(), p.settings())
+	async, err := sarama.NewAsyncProducer(p.cfg.addresses(), p.cfg.producing())
 	if err != nil {
 		return nil, fmt.Errorf("open the producer: %w", err)
 	}
@@ -196,14 +196,8 @@ func (p *Producer) Send(ctx context.Context, m Message) (position.Position, erro
 			fmt.Sprintf("%d commands wait for their acknowledgement, which is the limit. Try again in a moment.", cap(p.slots)), nil)
 	}
 	caller := &pending{began: time.Now(), done: make(chan error, 1)}
-	msg := &sarama.ProducerMessage{
-		Topic: p.cfg.Topic.Name, Key: sarama.ByteEncoder(m.Key), Value: sarama.ByteEncoder(m.Value),
-		Offset:   position.Unknown, // sarama leaves it alone when a repeat is acknowledged as a duplicate
-		Metadata: caller,
-	}
-	for _, h := range m.Headers {
-		msg.Headers = append(msg.Headers, sarama.RecordHeader{Key: []byte(h.Key), Value: h.Value})
-	}
+	msg := message(p.cfg.Topic.Name, m)
+	msg.Metadata = caller
 	if err := p.publish(ctx, msg); err != nil {
 		<-p.slots
 		return position.Position{}, err

@@ -54,7 +54,7 @@ func survey(version readmodel.Version, topic kafka.Topic, checkpoints []readmode
 			ReadModel: version.Label(), Serving: version.Serving, Group: version.Group,
 			Topic: topic.Name, Partition: r.Number, First: r.First, End: r.End,
 		}
-		checkpoint := find(checkpoints, topic.Name, r.Number)
+		checkpoint := Find(checkpoints, topic.Name, r.Number)
 		next := int64(0)
 		if checkpoint != nil {
 			next, p.Checkpoint, p.ChangedAt = checkpoint.Next, &checkpoint.Next, &checkpoint.ChangedAt
@@ -78,7 +78,8 @@ func survey(version readmodel.Version, topic kafka.Topic, checkpoints []readmode
 	return all
 }
 
-func find(checkpoints []readmodel.Checkpoint, topic string, partition int32) *readmodel.Checkpoint {
+// Find returns the checkpoint of the partition, or nil where there is none.
+func Find(checkpoints []readmodel.Checkpoint, topic string, partition int32) *readmodel.Checkpoint {
 	for i, c := range checkpoints {
 		if c.Topic == topic && c.Partition == partition {
 			return &checkpoints[i]
