@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/counterfoil/counterfoil/shared/filelock"
 	"github.com/counterfoil/counterfoil/shared/internal/tempdir"
 )
@@ -94,10 +96,17 @@ func (c *Cluster) run(ctx context.Context, cfg Config, ports ports, java, jars s
 			dir: filepath.Join(cfg.Dir, fmt.Sprintf("node-%d", i)),
 		}))
 	}
-	if err := each(c.nodes, func(n *node) error { return n.start(ctx) }); err != nil {
-		return err
+	// The first node that fails ends the waiting of the others.
+	all, ctx := errgroup.WithContext(ctx)
+	for _, n := range c.nodes {
+		all.Go(func() error {
+			if err := n.start(ctx); err != nil {
+				return err
+			}
+			return n.awaitReady(ctx, cfg.Nodes)
+		})
 	}
-	return each(c.nodes, func(n *node) error { return n.awaitReady(ctx, cfg.Nodes) })
+	return all.Wait()
 }
 
 // takeDir makes the directory and makes sure that no other process uses it.

@@ -15,20 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"github.com/counterfoil/counterfoil/shared/child"
 )
-
-// log4j sends the node's log to its output.
-const log4j = `appender.out.type=Console
-appender.out.name=out
-appender.out.layout.type=PatternLayout
-appender.out.layout.pattern=%d{ISO8601} %p %m (%c)%n
-rootLogger.level=INFO
-rootLogger.appenderRef.out.ref=out
-`
 
 type nodeConfig struct {
 	java, jars, clusterID string
@@ -58,43 +46,6 @@ func (n *node) addr() string { return "127.0.0.1:" + strconv.Itoa(n.ports.broker
 func (n *node) logFile() string    { return filepath.Join(n.dir, "server.log") }
 func (n *node) properties() string { return filepath.Join(n.dir, "server.properties") }
 func (n *node) logConfig() string  { return filepath.Join(n.dir, "log4j2.properties") }
-
-// settings are what differs from the defaults of Apache Kafka.
-func (n *node) settings() []string {
-	nodes := len(n.ports.broker)
-	var voters []string
-	for i, port := range n.ports.controller {
-		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, port))
-	}
-	return []string{
-		"process.roles=broker,controller",
-		fmt.Sprintf("node.id=%d", n.id()),
-		"controller.quorum.voters=" + strings.Join(voters, ","),
-		fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", n.addr(), n.ports.controller[n.index]),
-		"advertised.listeners=PLAINTEXT://" + n.addr(),
-		"controller.listener.names=CONTROLLER",
-		"log.dirs=" + filepath.Join(n.dir, "data"),
-		"auto.create.topics.enable=false",
-		fmt.Sprintf("default.replication.factor=%d", nodes),
-		fmt.Sprintf("min.insync.replicas=%d", min(nodes, 2)),
-		fmt.Sprintf("offsets.topic.replication.factor=%d", nodes),
-		fmt.Sprintf("transaction.state.log.replication.factor=%d", nodes),
-		fmt.Sprintf("transaction.state.log.min.isr=%d", min(nodes, 2)),
-		fmt.Sprintf("share.coordinator.state.topic.replication.factor=%d", nodes),
-		fmt.Sprintf("share.coordinator.state.topic.min.isr=%d", min(nodes, 2)),
-		// 50 partitions each are for clusters with thousands of groups.
-		"offsets.topic.num.partitions=4",
-		"transaction.state.log.num.partitions=4",
-		"share.coordinator.state.topic.num.partitions=4",
-		// No waiting for more members when a group starts: a test has the members it has.
-		"group.initial.rebalance.delay.ms=0",
-		// A killed node counts as dead sooner than after 9 seconds.
-		"broker.session.timeout.ms=6000",
-		"broker.heartbeat.interval.ms=1000",
-		// The default would take a third of the heap.
-		"log.cleaner.dedupe.buffer.size=8388608",
-	}
-}
 
 // start formats the node's directory if it is new and starts the process.
 func (n *node) start(ctx context.Context) error {
@@ -235,48 +186,6 @@ func (n *node) kill() error {
 	<-n.watched
 	n.log.Info("apache kafka node killed", "node", n.index)
 	return nil
-}
-
-// awaitReady waits until the node answers that it knows itself and at least as
-// many brokers as are wanted.
-func (n *node) awaitReady(ctx context.Context, wanted int) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(n.addr()), kgo.RequestRetries(0), kgo.DialTimeout(time.Second))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for {
-		known, err := n.knownBrokers(ctx, client)
-		if err == nil && known >= wanted {
-			return nil
-		}
-		select {
-		case <-n.process.Done():
-			return fmt.Errorf("node %d ended: %v\n%s", n.index, n.process.Err(), n.logTail())
-		case <-ctx.Done():
-			return fmt.Errorf("wait for node %d: %w: it knows %d brokers (%v)\n%s", n.index, ctx.Err(), known, err, n.logTail())
-		case <-again.C:
-		}
-	}
-}
-
-// knownBrokers asks the node which brokers are alive; none if it is not among them.
-func (n *node) knownBrokers(ctx context.Context, client *kgo.Client) (int, error) {
-	request := kmsg.NewPtrMetadataRequest()
-	request.Topics = []kmsg.MetadataRequestTopic{} // none, where nil is all
-	response, err := client.SeedBrokers()[0].Request(ctx, request)
-	if err != nil {
-		return 0, err
-	}
-	metadata := response.(*kmsg.MetadataResponse)
-	for _, broker := range metadata.Brokers {
-		if int(broker.NodeID) == n.id() {
-			return len(metadata.Brokers), nil
-		}
-	}
-	return 0, nil
 }
 
 // logTail returns the last lines that the node wrote.
