@@ -1,0 +1,209 @@
+package wait
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// recheck is how often a room looks for its waiters without having been notified.
+const recheck = time.Second
+
+// Room is where requests wait for the answers to one kind of question. K names what is asked for.
+type Room[K comparable, V any] struct {
+	lobby   *Lobby
+	ask     Ask[K, V]
+	settled func(V) bool
+	lookups *lookups[K, V]
+
+	mu         sync.Mutex
+	seats      map[K]*seat[V]
+	notifiedAt time.Time // when the oldest notification came that no round has followed; zero where there is none
+
+	wake chan struct{} // holds a token while a round is due
+
+	ends   *prometheus.CounterVec
+	rounds prometheus.Counter
+	took   prometheus.Observer
+}
+
+// seat is shared by all who wait for the same key. Its fields are guarded by the room's lock.
+type seat[V any] struct {
+	waiters int
+	last    V
+	err     error // of the last round
+	done    bool
+	settled chan struct{} // closed when last is settled
+}
+
+// NewRoom returns a room of the lobby. ask looks keys up, settled says whether an answer is worth waking for, question
+// names the room in metrics, timeout bounds a look-up.
+func NewRoom[K comparable, V any](lobby *Lobby, question string, ask Ask[K, V], settled func(V) bool, timeout time.Duration) *Room[K, V] {
+	m := lobby.metrics
+	return &Room[K, V]{
+		lobby: lobby, ask: ask, settled: settled, seats: map[K]*seat[V]{}, wake: make(chan struct{}, 1),
+		lookups: newLookups(ask, timeout, m.lookups.WithLabelValues(question), m.queries.WithLabelValues(question)),
+		ends:    m.ends.MustCurryWith(prometheus.Labels{"question": question}),
+		rounds:  m.rounds.WithLabelValues(question),
+		took:    m.wake.WithLabelValues(question),
+	}
+}
+
+// Run answers look-ups and wakes waiters until ctx ends. Nobody may call Look or Wait after that.
+func (r *Room[K, V]) Run(ctx context.Context) error {
+	var looking sync.WaitGroup
+	looking.Go(func() { r.lookups.run(ctx) })
+	defer looking.Wait()
+	ticker := time.NewTicker(recheck)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.wake:
+		case <-ticker.C:
+		}
+		r.round(ctx)
+	}
+}
+
+// Look returns the key's answer as it is now.
+func (r *Room[K, V]) Look(ctx context.Context, key K) (V, error) { return r.lookups.find(ctx, key) }
+
+// Wait returns the key's answer as soon as it is settled, or the last known one when longest has passed or the lobby
+// closes. Its errors are faults, except that of ctx when the client left.
+func (r *Room[K, V]) Wait(ctx context.Context, key K, longest time.Duration) (V, error) {
+	if err := r.lobby.enter(); err != nil {
+		r.ended(endRefused)
+		var none V
+		return none, err
+	}
+	defer r.lobby.leave()
+	over := time.NewTimer(longest)
+	defer over.Stop()
+	s := r.sit(key) // before the first look, so that no notification after that look is missed
+	defer r.rise(key, s)
+	first, err := r.Look(ctx, key)
+	switch {
+	case ctx.Err() != nil:
+		r.ended(endGone)
+		return first, ctx.Err()
+	case err != nil:
+		r.ended(endFailed)
+		return first, err
+	case r.settled(first):
+		r.ended(endSettled)
+		return first, nil
+	}
+	r.note(s, first)
+	end := endSettled
+	select {
+	case <-s.settled:
+	case <-over.C:
+		end = endTime
+	case <-r.lobby.closing:
+		end = endClosing
+	case <-ctx.Done():
+		r.ended(endGone)
+		return first, ctx.Err()
+	}
+	last, err := r.last(s)
+	if err != nil {
+		end = endFailed
+	}
+	r.ended(end)
+	return last, err
+}
+
+func (r *Room[K, V]) ended(end string) { r.ends.WithLabelValues(end).Inc() }
+
+// Wake makes a round follow, whether or not one is under way.
+func (r *Room[K, V]) Wake() {
+	r.mu.Lock()
+	if r.notifiedAt.IsZero() {
+		r.notifiedAt = time.Now()
+	}
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default: // a round is due already, and has not begun
+	}
+}
+
+// round looks for everybody who sits, in one query, and returns how many keys it settled.
+func (r *Room[K, V]) round(ctx context.Context) (settled int) {
+	r.mu.Lock()
+	keys := make([]K, 0, len(r.seats))
+	for key := range r.seats {
+		keys = append(keys, key)
+	}
+	notifiedAt := r.notifiedAt
+	r.notifiedAt = time.Time{}
+	r.mu.Unlock()
+	if len(keys) == 0 {
+		return 0
+	}
+	r.rounds.Inc()
+	answers, err := r.ask(ctx, keys)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range keys {
+		s := r.seats[key]
+		if s == nil {
+			continue
+		}
+		s.err = err
+		if err != nil {
+			continue
+		}
+		s.last = answers[key]
+		if r.settled(s.last) {
+			s.done = true
+			close(s.settled)
+			delete(r.seats, key)
+			settled++
+		}
+	}
+	if settled > 0 && !notifiedAt.IsZero() {
+		r.took.Observe(time.Since(notifiedAt).Seconds())
+	}
+	return settled
+}
+
+func (r *Room[K, V]) sit(key K) *seat[V] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.seats[key]
+	if s == nil {
+		s = &seat[V]{settled: make(chan struct{})}
+		r.seats[key] = s
+	}
+	s.waiters++
+	return s
+}
+
+func (r *Room[K, V]) rise(key K, s *seat[V]) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.waiters--
+	if s.waiters == 0 && r.seats[key] == s {
+		delete(r.seats, key)
+	}
+}
+
+// note keeps the answer of a first look, unless a round knows better already.
+func (r *Room[K, V]) note(s *seat[V], first V) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !s.done {
+		s.last, s.err = first, nil
+	}
+}
+
+func (r *Room[K, V]) last(s *seat[V]) (V, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return s.last, s.err
+}
