@@ -1,0 +1,86 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/counterfoil/counterfoil/query-service/internal/ticket"
+	"github.com/counterfoil/counterfoil/shared/fault"
+	"github.com/counterfoil/counterfoil/shared/position"
+	"github.com/counterfoil/counterfoil/shared/web"
+)
+
+type ticketBody struct {
+	ID           string `json:"id"`
+	Outcome      string `json:"outcome"` // applied, parked or pending
+	ReadModel    string `json:"read_model"`
+	Location     string `json:"location,omitempty"`      // applied: where to read it
+	Code         string `json:"code,omitempty"`          // parked
+	Reason       string `json:"reason,omitempty"`        // parked
+	Detail       string `json:"detail,omitempty"`        // pending: what that says
+	RecordsAhead *int64 `json:"records_ahead,omitempty"` // pending, where it is known
+}
+
+// What a pending ticket says, with and without its position.
+const (
+	pendingExact = "The record is in Kafka, and the read model has not come to it yet."
+	pendingVague = "Neither applied nor parked, so far. Without its position this cannot be told from a command that never " +
+		"existed: add ?position= with the Ticket-Position header that came with the ticket, and the answer is exact."
+)
+
+// ticket answers GET /api/v1/tickets/{id}?position=.
+func (a API) ticket(c echo.Context) error {
+	question, err := questionOf(c)
+	if err != nil {
+		return err
+	}
+	id := question.ID.String()
+	web.Log(c, slog.String("command_id", id))
+	answer, err := ask(c, a.Lobby, a.Tickets, question)
+	if err != nil {
+		return err
+	}
+	if answer.Outcome == ticket.Foreign {
+		return fault.New(fault.CodeInvalidPosition, "The read model "+answer.ReadModel+" does not read the topic "+
+			strconv.Quote(question.At.Topic)+"; give the Ticket-Position header that came with this ticket.", nil)
+	}
+	header := c.Response().Header()
+	header.Set(readModelHeader, answer.ReadModel)
+	header.Set("Cache-Control", "no-store")
+	body := ticketBody{ID: id, Outcome: string(answer.Outcome), ReadModel: answer.ReadModel}
+	switch answer.Outcome {
+	case ticket.Applied:
+		body.Location = "/api/v1/timestamp/" + id
+	case ticket.Parked:
+		body.Code, body.Reason = answer.Code, answer.Reason
+	case ticket.Never:
+		return &web.Failure{TicketID: id, Err: fault.New(fault.CodeNoSuchCommand,
+			"The read model is past "+question.At.String()+" and holds neither a row nor a parked record of this id.", nil)}
+	default:
+		header.Set("Retry-After", strconv.Itoa(retryAfter))
+		body.Detail, body.RecordsAhead = pendingVague, answer.Ahead
+		if question.Exact {
+			body.Detail = pendingExact
+		}
+	}
+	return c.JSON(http.StatusOK, body)
+}
+
+func questionOf(c echo.Context) (ticket.Question, error) {
+	id, err := parseID(web.Param(c, "id"))
+	if err != nil {
+		return ticket.Question{}, err
+	}
+	text, given, err := parameter(c.QueryParams(), "position")
+	if err != nil || !given {
+		return ticket.Question{ID: id}, err
+	}
+	at, err := position.Parse(text)
+	if err != nil {
+		return ticket.Question{}, fault.New(fault.CodeInvalidPosition, err.Error()+".", nil)
+	}
+	return ticket.Question{ID: id, At: at, Exact: true}, nil
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/counterfoil/counterfoil/query-service/internal/wait"
+	"github.com/counterfoil/counterfoil/shared/fault"
+	"github.com/counterfoil/counterfoil/shared/web"
+)
+
+// ask looks the key up, and waits for it as long as the request says.
+func ask[K comparable, V any](c echo.Context, lobby *wait.Lobby, room *wait.Room[K, V], key K) (answer V, err error) {
+	longest, preferred, err := longestWait(c.Request())
+	if err != nil {
+		return answer, err
+	}
+	if longest == 0 {
+		answer, err = room.Look(c.Request().Context(), key)
+	} else {
+		answer, err = room.Wait(c.Request().Context(), key, longest)
+		if lobby.Closing() {
+			c.Response().Header().Set("Connection", "close")
+		}
+	}
+	if preferred && err == nil {
+		c.Response().Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(longest.Seconds())))
+	}
+	return answer, err
+}
+
+// longestWait returns how long the request wants to wait, at most web.MaxWait. The parameter wait counts before the
+// header Prefer; preferred reports that the header decided.
+func longestWait(request *http.Request) (longest time.Duration, preferred bool, err error) {
+	text, given, err := parameter(request.URL.Query(), "wait")
+	if err != nil {
+		return 0, false, err
+	}
+	if given {
+		longest, err = parseWait(text)
+		return longest, false, err
+	}
+	longest, preferred = preferredWait(request.Header.Values("Prefer"))
+	return longest, preferred, nil
+}
+
+// parseWait reads a duration of Go, such as 10s or 1m30s, or a whole number of seconds.
+func parseWait(text string) (time.Duration, error) {
+	if isDigits(text) {
+		return wholeSeconds(text), nil
+	}
+	longest, err := time.ParseDuration(text)
+	if err != nil || longest < 0 {
+		return 0, fault.New(fault.CodeInvalidParameter,
+			fmt.Sprintf("wait is a duration such as 10s or 1500ms, or a number of seconds; at most %s is waited.", web.MaxWait), nil)
+	}
+	return min(longest, web.MaxWait), nil
+}
+
+// wholeSeconds returns what the digits say, or the longest wait where that is less.
+func wholeSeconds(digits string) time.Duration {
+	seconds, err := strconv.Atoi(digits)
+	if errors.Is(err, strconv.ErrRange) || seconds > int(web.MaxWait.Seconds()) {
+		return web.MaxWait
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// preferredWait returns the value of the preference wait=seconds (RFC 7240, section 4.3). As there, the first instance of
+// a preference counts, and one that cannot be understood is ignored.
+func preferredWait(fields []string) (longest time.Duration, ok bool) {
+	for field := range strings.SplitSeq(strings.Join(fields, ","), ",") {
+		preference, _, _ := strings.Cut(field, ";")
+		name, value, _ := strings.Cut(preference, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+			continue
+		}
+		value = strings.Trim(strings.TrimSpace(value), `"`)
+		if !isDigits(value) {
+			return 0, false
+		}
+		return wholeSeconds(value), true
+	}
+	return 0, false
+}
