@@ -1,0 +1,13 @@
+// Command query-service answers reads of the timestamp read model over HTTP; query-service --help lists its settings.
+package main
+
+import (
+	"os"
+
+	queryservice "github.com/counterfoil/counterfoil/query-service"
+	"github.com/counterfoil/counterfoil/shared/service"
+)
+
+func main() {
+	os.Exit(service.Main[queryservice.Config]("query-service", queryservice.Run))
+}

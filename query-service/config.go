@@ -1,0 +1,72 @@
+package queryservice
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/counterfoil/counterfoil/shared/postgres"
+)
+
+// Config is what the environment says; query-service --help lists it.
+type Config struct {
+	ServerPort int           `envconfig:"SERVER_PORT" default:"7081" desc:"port of the API and of /health, /livez and /readyz; 0 takes a free one"`
+	ExtraPorts []int         `envconfig:"SERVER_EXTRA_PORTS" default:"7082" desc:"further ports with the same answers, separated by commas; may be empty"`
+	AdminPort  int           `envconfig:"ADMIN_PORT" default:"7181" desc:"port of /metrics and /debug/pprof; keep it private"`
+	LogLevel   slog.Level    `envconfig:"LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
+	DrainDelay time.Duration `envconfig:"DRAIN_DELAY" default:"0s" desc:"how long to go on after readiness is gone, when stopping"`
+
+	QueryTimeout time.Duration `envconfig:"QUERY_TIMEOUT" default:"5s" desc:"after which a query is given up and its requests are answered 503; at most 10s"`
+	MaxWaiting   int           `envconfig:"MAX_WAITING" default:"10000" desc:"most requests that wait at the same time; one more is answered 503 at once"`
+
+	Database postgres.Config
+
+	// Listeners that the caller opened, used instead of the ports where they are set.
+	Listener       net.Listener
+	ExtraListeners []net.Listener
+	AdminListener  net.Listener
+
+	LogOutput io.Writer // os.Stdout where it is nil
+}
+
+// maxQueryTimeout leaves room for the longest wait and two queries within the time that web.Server gives an answer.
+const maxQueryTimeout = 10 * time.Second
+
+// Validate reports everything that is wrong with the settings.
+func (c *Config) Validate() error {
+	faults := []error{c.Database.Validate(), validPort("SERVER_PORT", c.ServerPort), validPort("ADMIN_PORT", c.AdminPort)}
+	for _, port := range c.ExtraPorts {
+		faults = append(faults, validPort("SERVER_EXTRA_PORTS", port))
+	}
+	if c.QueryTimeout < 10*time.Millisecond || c.QueryTimeout > maxQueryTimeout {
+		faults = append(faults, fmt.Errorf("QUERY_TIMEOUT is %s; it goes from 10ms to %s", c.QueryTimeout, maxQueryTimeout))
+	}
+	if c.MaxWaiting < 1 {
+		faults = append(faults, fmt.Errorf("MAX_WAITING is %d; it must be at least 1", c.MaxWaiting))
+	}
+	if c.DrainDelay < 0 {
+		faults = append(faults, fmt.Errorf("DRAIN_DELAY is %s; it cannot be negative", c.DrainDelay))
+	}
+	return errors.Join(faults...)
+}
+
+func validPort(name string, port int) error {
+	if port < 0 || port > 65535 {
+		return fmt.Errorf("%s has %d; ports go from 0 to 65535", name, port)
+	}
+	return nil
+}
+
+// withDefaults fills what a caller who did not read the environment left at zero and what must not be zero.
+func (c Config) withDefaults() Config {
+	c.QueryTimeout = cmp.Or(c.QueryTimeout, 5*time.Second)
+	c.MaxWaiting = cmp.Or(c.MaxWaiting, 10_000)
+	c.Database.MaxConns = cmp.Or(c.Database.MaxConns, 16)
+	c.LogOutput = cmp.Or[io.Writer](c.LogOutput, os.Stdout)
+	return c
+}

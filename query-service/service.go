@@ -1,0 +1,115 @@
+// Package queryservice answers what is in the read models, and what became of a command.
+//
+// It promises G9 of docs/guarantees.md: it reads as a database role that can only SELECT and refuses to run as one that
+// can do more. It holds no state: every answer is PostgreSQL's, and any number of its processes give the same answers.
+// It does not know Kafka.
+package queryservice
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/counterfoil/counterfoil/query-service/internal/api"
+	"github.com/counterfoil/counterfoil/query-service/internal/read"
+	"github.com/counterfoil/counterfoil/query-service/internal/ticket"
+	"github.com/counterfoil/counterfoil/query-service/internal/wait"
+	"github.com/counterfoil/counterfoil/shared/postgres"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
+	"github.com/counterfoil/counterfoil/shared/service"
+	"github.com/counterfoil/counterfoil/shared/telemetry"
+	"github.com/counterfoil/counterfoil/shared/web"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// Run answers until ctx ends, then answers those who wait with what is known, and lets the requests under way end. It
+// returns an error at once where a port is taken or the settings are unusable, and whenever the database role turns out
+// to be allowed more than SELECT. A database that is away or empty is waited for.
+func Run(ctx context.Context, cfg Config) error {
+	cfg = cfg.withDefaults()
+	log := telemetry.NewLogger(cfg.LogOutput, cfg.LogLevel, "query-service")
+	registry := telemetry.NewRegistry()
+	health := &web.Health{}
+
+	pool, err := postgres.Connect(ctx, cfg.Database, "counterfoil-query", true)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	postgres.RegisterPool(registry, pool)
+	public, private, err := listen(ctx, cfg)
+	if err != nil {
+		return err
+	}
+
+	model := read.NewModel(pool, "timestamp", cfg.QueryTimeout, log)
+	health.Add(func() web.Status {
+		ok, detail := model.Reachable()
+		return web.Status{Name: "database", OK: ok, Detail: detail}
+	})
+	health.Add(func() web.Status {
+		ok, detail := model.Known()
+		return web.Status{Name: "read model", OK: ok, Detail: detail}
+	})
+	lobby := wait.NewLobby(cfg.MaxWaiting, registry)
+	timestamps := wait.NewRoom(lobby, "timestamp", model.ByIDs, read.ByID.Found, cfg.QueryTimeout)
+	tickets := wait.NewRoom(lobby, "ticket", ticket.NewOffice(model).Look, ticket.Answer.Settled, cfg.QueryTimeout)
+	wake := func() { timestamps.Wake(); tickets.Wake() }
+
+	router := web.NewRouter(log, registry, health, openAPI)
+	api.API{Timestamps: timestamps, Tickets: tickets, Model: model, Lobby: lobby}.Routes(router)
+
+	log.Info("starting", cfg.Database.Address())
+	parts := []service.Part{
+		web.Server("admin", log, private, web.Admin(registry)),
+		{Name: "read model", Run: model.Run},
+		{Name: "timestamps", Run: timestamps.Run},
+		{Name: "tickets", Run: tickets.Run},
+		{Name: "notifications", Run: func(ctx context.Context) error {
+			postgres.Listen(ctx, cfg.Database, "counterfoil-query-notifications", readmodel.AppliedChannel, log, wake, func(label string) {
+				if model.Answers(label) {
+					wake()
+				}
+			})
+			return nil
+		}},
+	}
+	for _, listener := range public {
+		parts = append(parts, web.Server("http", log, listener, router))
+	}
+	return service.Run(ctx, log, append(parts,
+		service.Part{Name: "long polls", Run: lobby.Run},
+		service.Part{Name: "drain", Run: health.Drain(log, cfg.DrainDelay)},
+	)...)
+}
+
+// listen returns the listeners of the API and of the admin port, and opens those that the caller did not.
+func listen(ctx context.Context, cfg Config) (public []net.Listener, private net.Listener, err error) {
+	defer func() {
+		if err != nil {
+			for _, listener := range public {
+				err = errors.Join(err, listener.Close())
+			}
+		}
+	}()
+	listener, err := web.ListenOr(ctx, cfg.Listener, cfg.ServerPort)
+	if err != nil {
+		return nil, nil, err
+	}
+	public = append([]net.Listener{listener}, cfg.ExtraListeners...)
+	if cfg.ExtraListeners == nil {
+		for _, port := range cfg.ExtraPorts {
+			listener, err := web.Listen(ctx, port)
+			if err != nil {
+				return public, nil, fmt.Errorf("SERVER_EXTRA_PORTS: %w", err)
+			}
+			public = append(public, listener)
+		}
+	}
+	private, err = web.ListenOr(ctx, cfg.AdminListener, cfg.AdminPort)
+	return public, private, err
+}
