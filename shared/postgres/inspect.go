@@ -87,19 +87,20 @@ func RoleFaults(ctx context.Context, db queryer) ([]string, error) {
 func missingRights(ctx context.Context, db queryer) ([]string, error) {
 	rows, err := db.Query(ctx, `
 		WITH ours AS (
-			SELECT n.oid AS schema, nspname, c.oid AS "table", n.nspname = 'counterfoil' AS control, relname
+			SELECT n.oid AS schema, nspname, c.oid AS "table", format('%I.%I', nspname, relname) AS name, nspname = 'counterfoil' AS control, relname
 			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE relkind IN ('r', 'p') AND (nspname = 'counterfoil' OR nspname IN (SELECT schema_name FROM counterfoil.read_models))
-		), wanted (role, "table", privilege) AS (
-			SELECT role, "table", 'SELECT' FROM ours, (VALUES ($1), ($2)) AS r (role)
+		), wanted (role, "table", name, privilege) AS (
+			SELECT role, "table", name, 'SELECT' FROM ours, (VALUES ($1), ($2)) AS r (role)
 			UNION ALL
-			SELECT $1, "table", privilege FROM ours, (VALUES ('INSERT'), ('UPDATE'), ('DELETE')) AS p (privilege)
-				WHERE NOT control OR relname = 'checkpoints' AND privilege <> 'DELETE' OR relname = 'parked' AND privilege = 'INSERT'
+			SELECT $1, "table", name, privilege FROM ours, (VALUES ('INSERT'), ('UPDATE'), ('DELETE')) AS p (privilege)
+				WHERE NOT control OR relname = 'parked' OR relname = 'checkpoints' AND privilege <> 'DELETE'
+					OR relname = 'decisions' AND privilege = 'INSERT'
 		)
 		SELECT format('role %s lacks USAGE on schema %s', role, nspname) FROM (SELECT DISTINCT schema, nspname FROM ours) s,
 			(VALUES ($1), ($2)) AS r (role) WHERE NOT has_schema_privilege(role, schema, 'USAGE')
 		UNION ALL
-		SELECT format('role %s lacks %s on table %s', role, privilege, "table"::regclass) FROM wanted
+		SELECT format('role %s lacks %s on table %s', role, privilege, name) FROM wanted
 			WHERE NOT has_table_privilege(role, "table", privilege)
 		UNION ALL
 		SELECT format('role %s does not own database %s', $3::text, current_database())

@@ -42,7 +42,7 @@ func rightsToWrite(ctx context.Context, db queryer, role *string) ([]string, err
 		SELECT 'CREATE on schema ' || nspname FROM who, pg_namespace n
 			WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema' AND has_schema_privilege(role, n.oid, 'CREATE')
 		UNION ALL
-		SELECT p.privilege || ' on table ' || c.oid::regclass FROM who, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+		SELECT p.privilege || ' on table ' || quote_ident(n.nspname) || '.' || quote_ident(c.relname) FROM who, pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
 			(VALUES ('INSERT'), ('UPDATE'), ('DELETE'), ('TRUNCATE')) AS p (privilege)
 			WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\_%' AND n.nspname <> 'information_schema'
 				AND (has_table_privilege(role, c.oid, p.privilege)

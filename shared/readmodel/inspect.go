@@ -47,20 +47,23 @@ func (v Version) declared(ctx context.Context, db Database) (Declared, error) {
 	return Declared{v, declaration, kept.TableExists}, err
 }
 
-// Parked says how many records of a version are set aside.
+// Parked says how many records of a version are set aside for one reason.
 type Parked struct {
 	ReadModel string
 	Version   int
+	State     string // parked, or waiting behind one that is
 	Code      string
 	Records   int64
 	Latest    time.Time
 }
 
-// ParkedRecords counts the parked records by version and code.
+// ParkedRecords counts the records that are parked or wait behind one, by version, state and code. What was discarded is
+// decided and does not count.
 func ParkedRecords(ctx context.Context, db Database) ([]Parked, error) {
 	rows, err := db.Query(ctx, `
-		SELECT read_model, version, code, count(*), max(parked_at) FROM counterfoil.parked
-		GROUP BY read_model, version, code ORDER BY read_model, version, code`)
+		SELECT read_model, version, state, code, count(*), max(parked_at) FROM counterfoil.parked
+		WHERE state <> 'discarded'
+		GROUP BY read_model, version, state, code ORDER BY read_model, version, state, code`)
 	if err != nil {
 		return nil, err
 	}

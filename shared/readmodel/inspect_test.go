@@ -2,6 +2,7 @@ package readmodel_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -59,13 +60,14 @@ func TestDeclaredVersions_TellWhatEachWasCreatedWith(t *testing.T) {
 	}
 }
 
-func TestParkedRecords_AreCountedByVersionAndCode(t *testing.T) {
+func TestParkedRecords_AreCountedByVersionStateAndCode(t *testing.T) {
 	t.Parallel()
 	conn, _ := newVersion(t)
 	_, err := conn.Exec(t.Context(), `
-		INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", code, reason, headers)
-		SELECT 'timestamp', 1, 't', 0, n, CASE WHEN n < 3 THEN 'undecodable' ELSE 'missing-field' END, 'why', '[]'
-		FROM generate_series(1, 3) AS n`)
+		INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, headers)
+		SELECT 'timestamp', 1, 't', 0, n, state, code, 'why', '', '[]'
+		FROM unnest(ARRAY['parked', 'parked', 'parked', 'waiting', 'discarded'],
+			ARRAY['undecodable', 'undecodable', 'missing-field', 'behind-parked', 'undecodable']) WITH ORDINALITY AS r (state, code, n)`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,11 +75,12 @@ func TestParkedRecords_AreCountedByVersionAndCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var counts []int64
+	var counts []string
 	for _, p := range parked {
-		counts = append(counts, p.Records)
+		counts = append(counts, fmt.Sprintf("%s/v%d %s %s %d", p.ReadModel, p.Version, p.State, p.Code, p.Records))
 	}
-	if len(parked) != 2 || parked[0].Code != "missing-field" || !slices.Equal(counts, []int64{1, 2}) {
-		t.Errorf("parked are %+v", parked)
+	want := []string{"timestamp/v1 parked missing-field 1", "timestamp/v1 parked undecodable 2", "timestamp/v1 waiting behind-parked 1"}
+	if !slices.Equal(counts, want) {
+		t.Errorf("got %q, want %q", counts, want)
 	}
 }

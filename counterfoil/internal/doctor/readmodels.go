@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/counterfoil/counterfoil/counterfoil/internal/status"
 	"github.com/counterfoil/counterfoil/shared/postgres"
@@ -73,7 +75,8 @@ func (e *examination) checkpoints(ctx context.Context, check string, versions []
 		lag += p.Lag
 		if p.Lost != "" {
 			lost++
-			e.fail(check, fmt.Sprintf("group %s: %s", p.Group, p.Lost), "do one of the two, then the consumer-service goes on by itself")
+			loss, cure, _ := strings.Cut(p.Lost, "; ")
+			e.fail(check, fmt.Sprintf("group %s: %s", p.Group, loss), cure)
 		}
 	}
 	switch {
@@ -92,8 +95,9 @@ func (e *examination) parked(ctx context.Context, check string) {
 		return
 	}
 	for _, p := range parked {
-		e.warn(check, fmt.Sprintf("%s of %s/v%d with code %s, the latest at %s", plural(int(p.Records), "record"), p.ReadModel, p.Version, p.Code, p.Latest.UTC().Format("2006-01-02T15:04:05Z")),
-			"read reason, position and bytes in counterfoil.parked, and tell whoever sent them")
+		what := fmt.Sprintf("%s of %s/v%d %s with code %s, the latest since %s",
+			plural(int(p.Records), "record"), p.ReadModel, p.Version, p.State, p.Code, p.Latest.UTC().Format(time.RFC3339))
+		e.warn(check, what, "counterfoil parked list shows them; then retry or discard them")
 	}
 	if len(parked) == 0 {
 		e.ok(check, "none")

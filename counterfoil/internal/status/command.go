@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 
 	"github.com/counterfoil/counterfoil/counterfoil/internal/exit"
@@ -17,9 +16,7 @@ import (
 
 // Command is `counterfoil status`.
 type Command struct {
-	Broker string `help:"Brokers to connect to first, host:port, separated by commas." placeholder:"HOST:PORT"`
-	DBURL  string `name:"db-url" help:"PostgreSQL URL; any role that may read the control tables will do." placeholder:"URL"`
-	Data   string `help:"Data directory of counterfoil dev, whose file env says where the servers are." default:".counterfoil" type:"path"`
+	target.Servers `embed:""`
 }
 
 // Help is shown by --help.
@@ -36,7 +33,7 @@ model yet.`
 
 // Run shows the progress of every version.
 func (c *Command) Run(ctx context.Context, p *show.Printer) error {
-	finder, err := target.NewFinder(c.Data, os.Getenv)
+	finder, err := c.Finder()
 	if err != nil {
 		return err
 	}
