@@ -61,10 +61,10 @@ func (a account) command(dir, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// canEnter tells whether the account reaches the directory. It tries, because
-// modes alone do not tell what access lists and mounts allow.
-func (a account) canEnter(dir string) bool {
-	return a.command(dir, "/bin/sh", "-c", "exit 0").Run() == nil
+// enter returns why the account cannot reach the directory, nil when it can. It
+// tries, because modes alone do not tell what access lists and mounts allow.
+func (a account) enter(dir string) error {
+	return a.command(dir, "/bin/sh", "-c", "exit 0").Run()
 }
 
 // own makes the account the owner of everything below path, and of path last, so

@@ -66,7 +66,7 @@ func downloadBinaries(ctx context.Context, a account, major int, say func(string
 		return "", err
 	}
 	if err := fetch(ctx, version, unfinished, say); err != nil {
-		return "", fmt.Errorf("download PostgreSQL %s: %w", version, err)
+		return "", fmt.Errorf("download PostgreSQL %s: %w: try again, or install PostgreSQL %d or later, which is then used", version, err, oldestMajor)
 	}
 	// A download that somebody gave up on is kept too when it has worked.
 	if _, err := majorVersion(context.WithoutCancel(ctx), a, filepath.Join(unfinished, "bin")); err != nil {
@@ -90,7 +90,10 @@ func downloadCache(a account) (string, error) {
 	var errs []error
 	for _, dir := range tried {
 		err := os.MkdirAll(dir, 0o755)
-		if err == nil && a.canEnter(dir) {
+		if err == nil {
+			err = a.enter(dir)
+		}
+		if err == nil {
 			return dir, nil
 		}
 		errs = append(errs, err)

@@ -43,43 +43,60 @@ func (h home) lock() string     { return filepath.Join(h.dir, "lock") }
 // has to run as does not reach it. The same directory leads to the same home at
 // every start.
 func findHome(asked string, say func(string)) (home, error) {
-	asked, err := filepath.Abs(asked)
+	if err := os.MkdirAll(asked, 0o755); err != nil {
+		return home{}, err
+	}
+	h, err := homeAt(asked)
 	if err != nil {
 		return home{}, err
 	}
-	h := home{dir: asked}
-	if h.account, err = accountFor(h.data()); err != nil {
-		return home{}, err
-	}
-	if err := os.MkdirAll(h.dir, 0o755); err != nil {
-		return home{}, err
-	}
-	if h.account.canEnter(h.dir) {
+	if h.account.cred == nil {
+		if err := h.account.enter(h.dir); err != nil {
+			return home{}, fmt.Errorf("cannot enter %s: check its permissions or choose another directory: %w", h.dir, err)
+		}
 		return h, nil
 	}
-	if h.account.cred == nil {
-		return home{}, fmt.Errorf("cannot enter %s: check its permissions or choose another directory", h.dir)
+	if err := h.account.enter("/"); err != nil {
+		return home{}, fmt.Errorf("PostgreSQL refuses to run as root, and nothing can be run as user %s: %w: run this as an ordinary user", h.account.name, err)
+	}
+	if h.account.enter(h.dir) == nil {
+		return h, nil
 	}
 	if h.initialized() {
 		return home{}, fmt.Errorf("the data in %s cannot be reached by user %s, who has to run PostgreSQL: allow that user to pass through the directories above it, or remove the data to begin anew", h.dir, h.account.name)
 	}
-	resolved, err := filepath.EvalSymlinks(asked)
+	return h.moved(say)
+}
+
+// homeAt returns the home in a directory that exists, under the name that every
+// path to it leads to.
+func homeAt(dir string) (h home, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return home{}, err
+	}
+	if h.dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return home{}, err
+	}
+	h.account, err = accountFor(h.data())
+	return h, err
+}
+
+// moved returns the home that stands in for one that its account cannot reach.
+func (h home) moved(say func(string)) (home, error) {
+	name := sha256.Sum256([]byte(h.dir))
+	dir := filepath.Join(rootsHome, hex.EncodeToString(name[:8]))
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return home{}, err
+	}
+	moved, err := homeAt(dir)
 	if err != nil {
 		return home{}, err
 	}
-	name := sha256.Sum256([]byte(resolved))
-	moved := home{dir: filepath.Join(rootsHome, hex.EncodeToString(name[:8]))}
-	if moved.account, err = accountFor(moved.data()); err != nil {
-		return home{}, err
-	}
-	if err := os.MkdirAll(moved.dir, 0o755); err != nil {
-		return home{}, err
-	}
 	// For the person who finds the directory and wonders whose it is.
-	if err := os.WriteFile(filepath.Join(moved.dir, "for"), []byte(resolved+"\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(moved.dir, "for"), []byte(h.dir+"\n"), 0o644); err != nil {
 		return home{}, err
 	}
-	if !moved.account.canEnter(moved.dir) {
+	if err := moved.account.enter(moved.dir); err != nil {
 		return home{}, fmt.Errorf("user %s, who has to run PostgreSQL, can enter neither %s nor %s: choose another directory", h.account.name, h.dir, moved.dir)
 	}
 	say(fmt.Sprintf("PostgreSQL does not run as root, and user %s cannot enter %s: its data is kept in %s", moved.account.name, h.dir, moved.dir))
@@ -160,7 +177,7 @@ func (h home) readPassword() (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("the superuser's password is gone: put %s back, or remove %s to begin with an empty database", h.password(), h.dir)
 	}
-	return string(password), err
+	return strings.TrimSpace(string(password)), err
 }
 
 // logTail returns the last lines that the server wrote, for a message to a person.

@@ -59,13 +59,8 @@ func (h home) evict(ctx context.Context, say func(string)) error {
 func (h home) endSessions(ctx context.Context, say func(string)) error {
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	// As the kernel names it.
-	data, err := filepath.EvalSymlinks(h.data())
-	if err != nil {
-		return err
-	}
 	for told := false; ; {
-		sessions, err := sessionsOn(data)
+		sessions, err := sessionsOn(h.data())
 		if err != nil || len(sessions) == 0 {
 			return err
 		}

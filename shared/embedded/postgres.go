@@ -78,9 +78,6 @@ func StartPostgres(ctx context.Context, cfg PostgresConfig) (*Postgres, error) {
 }
 
 func startPostgres(ctx context.Context, cfg PostgresConfig) (p *Postgres, err error) {
-	if err := checkPort(cfg.Port); err != nil {
-		return nil, err
-	}
 	home, err := findHome(cfg.Dir, cfg.Progress)
 	if err != nil {
 		return nil, err
@@ -101,18 +98,24 @@ func startPostgres(ctx context.Context, cfg PostgresConfig) (p *Postgres, err er
 	if err != nil {
 		return nil, err
 	}
+	if version != "" {
+		if err := errors.Join(home.account.own(home.data()), home.evict(ctx, cfg.Progress)); err != nil {
+			return nil, err
+		}
+	}
+	// Now that no leftover holds the port, and before minutes are spent on a download.
+	if err := checkPort(cfg.Port); err != nil {
+		return nil, err
+	}
 	bin, err := findBinaries(ctx, cfg, home.account, version)
 	if err != nil {
 		return nil, err
 	}
 	if version == "" {
 		cfg.Progress("creating a PostgreSQL database in " + home.dir)
-		err = home.initialize(ctx, bin, cfg.Durable)
-	} else {
-		err = errors.Join(home.account.own(home.data()), home.evict(ctx, cfg.Progress))
-	}
-	if err != nil {
-		return nil, err
+		if err := home.initialize(ctx, bin, cfg.Durable); err != nil {
+			return nil, err
+		}
 	}
 	password, err := home.readPassword()
 	if err != nil {

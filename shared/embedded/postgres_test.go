@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,17 +137,19 @@ func TestPostgres_StartsWhileASessionOfADeadServerStillComputes(t *testing.T) {
 
 func TestPostgres_DiesWithItsParentAndStartsAgain(t *testing.T) {
 	dir := openDir(t)
+	var port int
 	for run := range 2 {
 		url, kill := startHost(t, "postgres", dir)
 		execute(t, url, `CREATE TABLE IF NOT EXISTS kept (n int)`)
 		execute(t, url, `INSERT INTO kept VALUES (1)`)
 		pid := serverPID(t, dir)
 		kill()
+		port = portOfURL(t, url)
 		if run == 0 {
 			eventually(t, "the server ends", func() bool { return !alive(pid) })
 		} // else the next start meets a server that may still be ending
 	}
-	server := startPostgres(t, embedded.PostgresConfig{Dir: dir})
+	server := startPostgres(t, embedded.PostgresConfig{Dir: dir, Port: port})
 	if got := query(t, server.URL("postgres"), `SELECT count(*)::text FROM kept`); got != "2" {
 		t.Errorf("%s rows, want 2", got)
 	}
@@ -321,6 +324,15 @@ func query(t *testing.T, url, sql string, args ...any) (text string) {
 		t.Fatal(err)
 	}
 	return text
+}
+
+func portOfURL(t *testing.T, address string) int {
+	t.Helper()
+	parsed, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return portOf(t, parsed.Host)
 }
 
 func serverPID(t *testing.T, dir string) int {

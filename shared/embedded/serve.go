@@ -121,7 +121,7 @@ func (h home) failure(exit error) error {
 	return fmt.Errorf("postgres ended: %v\n%s", exit, tail)
 }
 
-// checkPort fails early, before minutes are spent on a download.
+// checkPort fails when something listens on the port.
 func checkPort(port int) error {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	switch {
