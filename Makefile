@@ -1,0 +1,34 @@
+# Every verb of this repository. The two that a newcomer needs do without make: go run ./counterfoil dev, go test work.
+
+.DEFAULT_GOAL := help
+.PHONY: help up down dev test race lint verify apache postman
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## build and start the real stack by Docker, and wait until it is ready
+	docker compose up --build --wait
+
+down: ## stop it; what Kafka and PostgreSQL hold is kept
+	docker compose down
+
+dev: ## run everything in one process, on an embedded broker
+	go run ./counterfoil dev
+
+test: ## run all tests
+	go test work
+
+race: ## run all tests with the race detector, as CI does
+	go test -race work
+
+apache: ## run the integration suite on real Apache Kafka (needs Java 17 and Maven)
+	go run ./shared/kafkatest/apache/cmd/apache-kafka -exec go test -count=1 ./integration/...
+
+postman: ## run the Postman collection against a stack that runs (needs Node.js)
+	postman/run
+
+lint: ## check formatting and vet
+	.ci/lint
+
+verify: ## check that go.mod, go.sum and go.work.sum are what Go makes of them
+	.ci/verify
