@@ -13,6 +13,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/position"
 	"github.com/counterfoil/counterfoil/shared/telemetry"
@@ -202,6 +203,7 @@ func (p *Producer) Send(ctx context.Context, m Message) (position.Position, erro
 		<-p.slots
 		return position.Position{}, err
 	}
+	crash.Here("accept: handed over")
 	select {
 	case err := <-caller.done:
 		return p.judged(msg, err)

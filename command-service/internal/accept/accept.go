@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/counterfoil/counterfoil/shared/command"
+	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/position"
@@ -47,6 +48,7 @@ func (a *Accepter) keep(ctx context.Context, id uuid.UUID, key, value []byte) (T
 	sending, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), a.wait,
 		fmt.Errorf("no acknowledgement within %s", a.wait))
 	defer cancel()
+	crash.Here("accept: id made")
 	at, err := a.producer.Send(sending, kafka.Message{
 		Key: key, Value: value,
 		Headers: []kafka.Header{{Key: command.CorrelationHeader, Value: []byte(telemetry.Correlation(ctx))}},
@@ -57,6 +59,7 @@ func (a *Accepter) keep(ctx context.Context, id uuid.UUID, key, value []byte) (T
 		}
 		return ticket, fmt.Errorf("publish command %s: %w", id, err)
 	}
+	crash.Here("accept: acknowledged")
 	ticket.Position = at // G1: only now is there a ticket
 	if ctx.Err() != nil {
 		a.log.WarnContext(ctx, "the command is kept, but its client left before the ticket", "command_id", id,

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
@@ -20,6 +21,7 @@ func (a *Applier) commit(ctx context.Context, expected int64, items []item) (Res
 		if err := a.Move(ctx, tx, partition, expected, last.Offset+1); err != nil {
 			return err
 		}
+		crash.Here("apply: checkpoint moved")
 		rows, aside, err := a.sort(ctx, tx, partition, items)
 		if err != nil {
 			return err
@@ -27,15 +29,21 @@ func (a *Applier) commit(ctx context.Context, expected int64, items []item) (Res
 		if err := a.insertRows(ctx, tx, rows, &result); err != nil {
 			return err
 		}
+		crash.Here("apply: rows inserted")
 		if err := a.park(ctx, tx, aside, &result); err != nil {
 			return err
 		}
-		return a.notify(ctx, tx)
+		if err := a.notify(ctx, tx); err != nil {
+			return err
+		}
+		crash.Here("apply: before commit")
+		return nil
 	})
 	if err != nil {
 		return Result{Next: expected}, fmt.Errorf("apply %s@%d..%d to %s: %w",
 			last.Topic, first.Offset, last.Offset, a.declaration.Label(), postgres.Classify(err))
 	}
+	crash.Here("apply: committed")
 	if len(result.Parked) > 0 {
 		a.mayHold(partition)
 	}

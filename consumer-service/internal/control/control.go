@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
+	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/decision"
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
@@ -70,6 +71,7 @@ func (a *Applier) one(ctx context.Context, expected int64, record kafka.Record) 
 		if err := a.record(ctx, tx, record, d); err != nil {
 			return err
 		}
+		crash.Here("control: decision recorded")
 		if effect, err = a.carryOut(ctx, tx, d); err != nil {
 			return err
 		}
@@ -82,6 +84,7 @@ func (a *Applier) one(ctx context.Context, expected int64, record kafka.Record) 
 	if err != nil {
 		return nil, err
 	}
+	crash.Here("control: committed")
 	if parseErr != nil {
 		return &apply.Parked{Record: record, Fault: fault.New(fault.CodeUndecodable, parseErr.Error(), nil)}, nil
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
+	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
@@ -106,6 +107,7 @@ func (h *Handler) assign(ctx context.Context, assignments []kafka.Assignment) (m
 	if err != nil {
 		return nil, err
 	}
+	crash.Here("delivery: checkpoints read")
 	begin := make(map[kafka.Partition]int64, len(assignments))
 	partitions := make(map[kafka.Partition]*partition, len(assignments))
 	for _, assigned := range assignments {
@@ -133,6 +135,7 @@ func (h *Handler) assign(ctx context.Context, assignments []kafka.Assignment) (m
 	if err := h.applier.Resume(ctx); err != nil {
 		return nil, err
 	}
+	crash.Here("delivery: partitions begun")
 	h.mu.Lock()
 	h.partitions = partitions
 	h.mu.Unlock()
@@ -162,6 +165,7 @@ func (h *Handler) Consume(ctx context.Context, claim *kafka.Claim) {
 			return
 		default:
 			claim.Applied(p.position())
+			crash.Here("delivery: offset marked")
 		}
 	}
 }

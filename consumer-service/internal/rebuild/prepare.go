@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
@@ -27,9 +28,11 @@ func (p Preparer) Control(ctx context.Context) error {
 // Version makes the version of the declaration exist too, and records that group applies records to it.
 func (p Preparer) Version(ctx context.Context, d *readmodel.Declaration, group string) error {
 	return p.withOwner(ctx, func(conn *pgx.Conn) error {
+		crash.Here("rebuild: migrated")
 		if err := readmodel.Ensure(ctx, conn, d, p.Log); err != nil {
 			return err
 		}
+		crash.Here("rebuild: version created")
 		return readmodel.SetGroup(ctx, conn, d, group)
 	})
 }
