@@ -40,7 +40,8 @@ func counterfoil(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(binary, args...)
-	cmd.Env = append(cmd.Env, asCLI+"=1", "NO_COLOR=1", "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "TMPDIR="+os.TempDir())
+	cmd.Env = append(cmd.Env, asCLI+"=1", "NO_COLOR=1", "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "TMPDIR="+os.TempDir(),
+		"GORACE=atexit_sleep_ms=0") // the race detector sleeps for a second otherwise
 	return cmd
 }
 
