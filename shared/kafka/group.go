@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -101,25 +102,17 @@ func (g *Group) Run(ctx context.Context) error {
 	wait.MaxInterval = 5 * time.Second
 	for ctx.Err() == nil {
 		began := time.Now()
-		err := g.member(ctx, wait.Reset)
-		if ctx.Err() != nil {
-			return nil
-		}
-		g.left(err)
-		g.log.WarnContext(ctx, "not in the group, joining again", "error", err)
-		if time.Since(began) > time.Minute {
-			wait.Reset()
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait.NextBackOff()):
+		if err := g.member(ctx, wait); err != nil && ctx.Err() == nil {
+			g.left(err)
+			g.log.WarnContext(ctx, "not in the group, joining again", "error", err)
+			pause(ctx, wait, began)
 		}
 	}
 	return nil
 }
 
 // member is one life as a member: many sessions with one client, until an error.
-func (g *Group) member(ctx context.Context, joined func()) error {
+func (g *Group) member(ctx context.Context, wait *backoff.ExponentialBackOff) error {
 	client, err := sarama.NewClient(g.cfg.addresses(), g.settings())
 	if err != nil {
 		return err
@@ -138,14 +131,26 @@ func (g *Group) member(ctx context.Context, joined func()) error {
 	defer draining.Wait()
 	defer func() { _ = group.Close() }()
 	for {
-		err := group.Consume(ctx, g.cfg.Topics, &session{Group: g, client: client, joined: joined})
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, sarama.ErrClosedConsumerGroup), err != nil:
+		began := time.Now()
+		s := &session{Group: g, client: client}
+		if err := group.Consume(ctx, g.cfg.Topics, s); err != nil || ctx.Err() != nil {
 			return err
 		}
 		g.left(errors.New("the session ended, joining again"))
+		if s.gaveUp() {
+			pause(ctx, wait, began)
+		}
+	}
+}
+
+// pause waits longer each time, and shortly again after something that began long ago.
+func pause(ctx context.Context, wait *backoff.ExponentialBackOff, began time.Time) {
+	if time.Since(began) > 10*time.Second {
+		wait.Reset()
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(wait.NextBackOff()):
 	}
 }
 
@@ -170,9 +175,15 @@ func (g *Group) Status() (joined bool, since time.Time, reason string) {
 // session adapts a Handler to one session of sarama's group.
 type session struct {
 	*Group
-	client sarama.Client
-	joined func()
+	client    sarama.Client
+	claims    int32        // partitions of the session
+	begun     atomic.Int32 // those that were opened for reading
+	abandoned atomic.Int32 // those that the handler left although the session went on
 }
+
+// gaveUp reports whether the session ended from within and not by a rebalance: a partition could not be opened, or the
+// handler left one. sarama reports neither.
+func (s *session) gaveUp() bool { return s.begun.Load() < s.claims || s.abandoned.Load() > 0 }
 
 func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 	s.rebalances.Inc()
@@ -190,9 +201,9 @@ func (s *session) Setup(sess sarama.ConsumerGroupSession) error {
 		sess.MarkOffset(partition.Topic, partition.Number, offset, "")
 	}
 	s.log.InfoContext(sess.Context(), "joined", "partitions", len(assignments), "generation", sess.GenerationID())
-	s.joined()
+	s.claims = int32(len(assignments))
 	s.mu.Lock()
-	s.Group.joined, s.since = true, time.Now()
+	s.joined, s.since = true, time.Now()
 	s.mu.Unlock()
 	return nil
 }
@@ -221,7 +232,11 @@ func (s *session) ConsumeClaim(sess sarama.ConsumerGroupSession, claim sarama.Co
 	c := newClaim(sess, claim)
 	var pumping sync.WaitGroup
 	pumping.Go(c.pump)
+	s.begun.Add(1)
 	s.handler.Consume(sess.Context(), c)
+	if sess.Context().Err() == nil {
+		s.abandoned.Add(1)
+	}
 	close(c.done)
 	pumping.Wait()
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
 
 	"github.com/counterfoil/counterfoil/shared/embedded"
 	"github.com/counterfoil/counterfoil/shared/kafka"
@@ -22,6 +23,11 @@ import (
 
 // patience bounds every wait of a test. It is for a slow machine; nothing that is tested takes as long.
 const patience = 30 * time.Second
+
+func TestMain(m *testing.M) {
+	// The ticker behind the meters of sarama is one for the process.
+	goleak.VerifyTestMain(kafkatest.Stopping(m), goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+}
 
 var quiet = slog.New(slog.DiscardHandler)
 
