@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -28,20 +27,8 @@ import (
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := goleak.Find(
-		// The broker that the tests of the process share is never closed.
-		goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*Cluster).run"),
-		goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*broker).listen"),
-		goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).read"),
-		goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).write"),
-		// The ticker behind sarama's meters is one for the process.
-		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
-	); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, "goroutines are left behind:", err)
-		code = 1
-	}
-	os.Exit(code)
+	// The ticker behind the meters of sarama is one for the process.
+	goleak.VerifyTestMain(kafkatest.Stopping(m), goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
 }
 
 // running is a service under test, used through its doors only.
