@@ -81,14 +81,18 @@ func homeAt(dir string) (h home, err error) {
 	return h, err
 }
 
+// movedDir returns the directory that takes the home's place when its account cannot reach it.
+func (h home) movedDir() string {
+	name := sha256.Sum256([]byte(h.dir))
+	return filepath.Join(rootsHome, hex.EncodeToString(name[:8]))
+}
+
 // moved returns the home that stands in for one that its account cannot reach.
 func (h home) moved(say func(string)) (home, error) {
-	name := sha256.Sum256([]byte(h.dir))
-	dir := filepath.Join(rootsHome, hex.EncodeToString(name[:8]))
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(h.movedDir(), 0o755); err != nil {
 		return home{}, err
 	}
-	moved, err := homeAt(dir)
+	moved, err := homeAt(h.movedDir())
 	if err != nil {
 		return home{}, err
 	}

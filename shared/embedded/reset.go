@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/counterfoil/counterfoil/shared/filelock"
 )
@@ -38,16 +38,30 @@ func RemovePostgres(ctx context.Context, dir string, say func(string)) error {
 	return nil
 }
 
-// withStopped calls do while the home of the directory is locked and nothing runs there.
+// withStopped calls do for each home of the directory, its own and the one that took its place, while that is locked and
+// nothing runs there. It makes none, and works also where PostgreSQL could not run.
 func withStopped(ctx context.Context, dir string, say func(string), do func(home) error) error {
-	if _, err := os.Stat(filepath.Clean(dir)); errors.Is(err, os.ErrNotExist) {
+	h, err := homeAt(dir)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	// Where the data is kept is told when it is used.
-	h, err := findHome(dir, func(string) {})
 	if err != nil {
 		return err
 	}
+	if err := h.whileStopped(ctx, say, do); err != nil || h.account.cred == nil {
+		return err
+	}
+	moved, err := homeAt(h.movedDir())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return moved.whileStopped(ctx, say, do)
+}
+
+func (h home) whileStopped(ctx context.Context, say func(string), do func(home) error) error {
 	lock, err := filelock.Try(h.lock())
 	if errors.Is(err, filelock.ErrHeld) {
 		return fmt.Errorf("another process runs PostgreSQL in %s", h.dir)
