@@ -179,6 +179,8 @@ func TestCommands_SayHowTheyAreUsed(t *testing.T) {
 	requireText(t, execute(t).requireCode(t, 2).stderr, "counterfoil dev")
 	requireText(t, execute(t, "bogus").requireCode(t, 2).stderr, "bogus", "--help")
 	requireText(t, execute(t, "dev", "--command-port=65500").requireCode(t, 2).stderr, "65500")
+	execute(t, "doctor", "--broker=nowhere").requireCode(t, 2)
+	execute(t, "doctor", "--db-url=nonsense://").requireCode(t, 2)
 	if build := decode[map[string]any](t, execute(t, "version", "-o", "json").requireCode(t, 0)); build["go"] == "" {
 		t.Errorf("the build is %v", build)
 	}

@@ -43,6 +43,13 @@ func (c *Command) Run(ctx context.Context, p *show.Printer) error {
 	if err != nil {
 		return err
 	}
+	// A mistake in the arguments is no finding.
+	if _, _, err := finder.FindBroker(c.Broker); err != nil {
+		return err
+	}
+	if _, _, err := finder.FindDatabase(c.DBURL); err != nil {
+		return err
+	}
 	e := &examination{Command: c, finder: finder}
 	defer e.close()
 	e.kafka()
