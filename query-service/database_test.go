@@ -18,10 +18,11 @@ import (
 )
 
 const (
-	known    = "add1f52d-7c56-4c9f-b319-1a266c355f6b"
-	parkedID = "0197a1de-0000-7000-8000-000000000001"
-	topic    = "timestamp.command.v1"
-	group    = "test.timestamp.v1"
+	known       = "add1f52d-7c56-4c9f-b319-1a266c355f6b"
+	parkedID    = "0197a1de-0000-7000-8000-000000000001"
+	discardedID = "0197a1de-0000-7000-8000-000000000002"
+	topic       = "timestamp.command.v1"
+	group       = "test.timestamp.v1"
 )
 
 var (
@@ -147,11 +148,17 @@ func (db *database) take(group string) {
 
 func (db *database) park(key, code, reason, where string) {
 	db.t.Helper()
+	db.setAside(key, "parked", code, reason, where)
+}
+
+// setAside adds a record that is parked, waiting or discarded.
+func (db *database) setAside(key, state, code, reason, where string) {
+	db.t.Helper()
 	at := parsePosition(db.t, where)
 	db.exec(db.WriterURL, `
-		INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", code, reason, key, headers, value)
-		VALUES ('timestamp', 1, $1, $2, $3, $4, $5, $6, '[]', '{}')`,
-		at.Topic, at.Partition, at.Offset, code, reason, []byte(key))
+		INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, key, headers, value)
+		VALUES ('timestamp', 1, $1, $2, $3, $4, $5, $6, '', $7, '[]', '{}')`,
+		at.Topic, at.Partition, at.Offset, state, code, reason, []byte(key))
 }
 
 func parsePosition(t *testing.T, text string) position.Position {

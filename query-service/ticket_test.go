@@ -17,8 +17,11 @@ func TestTicket_SaysWhatBecameOfTheCommand(t *testing.T) {
 	db.checkpoint("test.timestamp.v2", "other.topic/0@1000")
 	db.park(parkedID, "impossible-value", "event_timestamp is finer than a microsecond", topic+"/0@3")
 	db.park(parkedID, "undecodable", "the value is not JSON", topic+"/0@7")
+	db.setAside(parkedID, "waiting", "behind-parked", "an earlier record of its key is parked", topic+"/0@8")
+	db.setAside(discardedID, "discarded", "missing-field", "event_timestamp is missing", topic+"/0@5")
 	db.park(parkedAndApplied, "undecodable", "the value is not JSON", topic+"/0@4")
 	absent := newID(t)
+	rejected := `{"id":"` + discardedID + `","outcome":"rejected","read_model":"timestamp/v1","code":"missing-field","reason":"event_timestamp is missing"}`
 
 	const model = `","read_model":"timestamp/v1",`
 	for name, c := range map[string]struct{ path, want string }{
@@ -33,6 +36,13 @@ func TestTicket_SaysWhatBecameOfTheCommand(t *testing.T) {
 			`{"id":"` + parkedID + `","outcome":"parked` + model + `"code":"impossible-value","reason":"event_timestamp is finer than a microsecond"}`},
 		"parked at the position": {parkedID + "?position=timestamp.command.v1/0@7",
 			`{"id":"` + parkedID + `","outcome":"parked` + model + `"code":"undecodable","reason":"the value is not JSON"}`},
+		"waits behind a parked one": {parkedID + "?position=timestamp.command.v1/0@8",
+			`{"id":"` + parkedID + `","outcome":"parked` + model + `"code":"impossible-value","reason":"event_timestamp is finer than a microsecond"}`},
+		"discarded":                              {discardedID, rejected},
+		"discarded at the position":              {discardedID + "?position=timestamp.command.v1/0@5", rejected},
+		"a repeat of what was discarded is past": {discardedID + "?position=timestamp.command.v1/0@9", rejected},
+		"a repeat of what was discarded is to come": {discardedID + "?position=timestamp.command.v1/0@11",
+			`{"id":"` + discardedID + `","outcome":"pending` + model + `"detail":"The record is in Kafka, and the read model has not come to it yet.","records_ahead":1}`},
 		"to come next": {absent + "?position=timestamp.command.v1/0@10",
 			`{"id":"` + absent + `","outcome":"pending` + model + `"detail":"The record is in Kafka, and the read model has not come to it yet.","records_ahead":0}`},
 		"to come": {absent + "?position=timestamp.command.v1/0@42",

@@ -15,11 +15,11 @@ import (
 
 type ticketBody struct {
 	ID           string `json:"id"`
-	Outcome      string `json:"outcome"` // applied, parked or pending
+	Outcome      string `json:"outcome"` // applied, parked, rejected or pending
 	ReadModel    string `json:"read_model"`
 	Location     string `json:"location,omitempty"`      // applied: where to read it
-	Code         string `json:"code,omitempty"`          // parked
-	Reason       string `json:"reason,omitempty"`        // parked
+	Code         string `json:"code,omitempty"`          // parked, rejected
+	Reason       string `json:"reason,omitempty"`        // parked, rejected
 	Detail       string `json:"detail,omitempty"`        // pending: what that says
 	RecordsAhead *int64 `json:"records_ahead,omitempty"` // pending, where it is known
 }
@@ -27,7 +27,7 @@ type ticketBody struct {
 // What a pending ticket says, with and without its position.
 const (
 	pendingExact = "The record is in Kafka, and the read model has not come to it yet."
-	pendingVague = "Neither applied nor parked, so far. Without its position this cannot be told from a command that never " +
+	pendingVague = "Nothing became of it so far. Without its position this cannot be told from a command that never " +
 		"existed: add ?position= with the Ticket-Position header that came with the ticket, and the answer is exact."
 )
 
@@ -54,11 +54,11 @@ func (a API) ticket(c echo.Context) error {
 	switch answer.Outcome {
 	case ticket.Applied:
 		body.Location = "/api/v1/timestamp/" + id
-	case ticket.Parked:
+	case ticket.Parked, ticket.Rejected:
 		body.Code, body.Reason = answer.Code, answer.Reason
 	case ticket.Never:
 		return &web.Failure{TicketID: id, Err: fault.New(fault.CodeNoSuchCommand,
-			"The read model is past "+question.At.String()+" and holds neither a row nor a parked record of this id.", nil)}
+			"The read model is past "+question.At.String()+" and holds nothing of this id.", nil)}
 	default:
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 		body.Detail, body.RecordsAhead = pendingVague, answer.Ahead

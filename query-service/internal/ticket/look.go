@@ -22,8 +22,9 @@ func NewOffice(model *read.Model) *Office { return &Office{model} }
 // Look answers all questions from one statement, and so from one snapshot. Every question has an entry in the result.
 //
 // The group is read in the same statement: when a new one takes the version over, its checkpoints begin anew, and with
-// them the answers. A record's key is the command's id, by which a parked record is found; where there are several, the
-// one at the position counts, then the first.
+// them the answers. A record's key is the command's id, by which a record that was set aside is found. Where there are
+// several, one that is parked counts, then one that waits behind it, then one that was discarded; of equals, the one at
+// the position, then the first.
 func (o *Office) Look(ctx context.Context, questions []Question) (map[Question]Answer, error) {
 	ids, keys := make([]uuid.UUID, len(questions)), make([][]byte, len(questions))
 	topics, partitions, offsets := make([]string, len(questions)), make([]int32, len(questions)), make([]int64, len(questions))
@@ -36,19 +37,20 @@ func (o *Office) Look(ctx context.Context, questions []Question) (map[Question]A
 		rows, err := db.Query(ctx, `
 			SELECT q.n - 1,
 				EXISTS (SELECT FROM `+postgres.Identifier(v.Schema, v.Table)+` r WHERE r.id = q.id),
-				p.code IS NOT NULL, coalesce(p.code, ''), coalesce(p.reason, ''),
+				coalesce(p.state, ''), coalesce(p.here, false), coalesce(p.code, ''), coalesce(p.reason, ''),
 				c.next_offset,
 				EXISTS (SELECT FROM counterfoil.checkpoints t WHERE t.group_id = m.group_id),
 				EXISTS (SELECT FROM counterfoil.checkpoints t WHERE t.group_id = m.group_id AND t.topic = q.topic)
 			FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::integer[], $5::bigint[])
 				WITH ORDINALITY AS q (id, key, topic, partition, "offset", n)
-			JOIN counterfoil.read_models m ON m.name = $6 AND m.version = $7
+			LEFT JOIN counterfoil.read_models m ON m.name = $6 AND m.version = $7
 			LEFT JOIN counterfoil.checkpoints c
 				ON c.group_id = m.group_id AND c.topic = q.topic AND c.partition = q.partition
 			LEFT JOIN LATERAL (
-				SELECT p.code, p.reason FROM counterfoil.parked p
-				WHERE p.read_model = m.name AND p.version = m.version AND sha256(p.key) = sha256(q.key) AND p.key = q.key
-				ORDER BY (p.topic, p.partition, p."offset") <> (q.topic, q.partition, q."offset"), p."offset"
+				SELECT p.state, p.code, p.reason, (p.topic, p.partition, p."offset") = (q.topic, q.partition, q."offset") AS here
+				FROM counterfoil.parked p
+				WHERE sha256(p.key) = sha256(q.key) AND p.key = q.key AND p.read_model = m.name AND p.version = m.version
+				ORDER BY CASE p.state WHEN 'parked' THEN 1 WHEN 'waiting' THEN 2 ELSE 3 END, here DESC, p."offset"
 				LIMIT 1) p ON true`,
 			ids, keys, topics, partitions, offsets, v.Name, v.Number)
 		if err != nil {
@@ -57,7 +59,7 @@ func (o *Office) Look(ctx context.Context, questions []Question) (map[Question]A
 		answers = make(map[Question]Answer, len(questions))
 		var n int
 		var e evidence
-		_, err = pgx.ForEachRow(rows, []any{&n, &e.row, &e.parked, &e.code, &e.reason, &e.next, &e.anyTopic, &e.topicIsRead}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&n, &e.row, &e.state, &e.at, &e.code, &e.reason, &e.next, &e.anyTopic, &e.topicIsRead}, func() error {
 			answer := questions[n].judge(e)
 			answer.ReadModel = v.Label()
 			answers[questions[n]] = answer

@@ -23,9 +23,10 @@ type Outcome string
 
 // The outcomes that clients see, and two that are answered as errors.
 const (
-	Applied Outcome = "applied" // its row is there
-	Parked  Outcome = "parked"  // it cannot apply, and was set aside for a person
-	Pending Outcome = "pending" // neither, so far
+	Applied  Outcome = "applied"  // its row is there
+	Parked   Outcome = "parked"   // it cannot apply, and was set aside for a person
+	Rejected Outcome = "rejected" // a person decided that it shall not apply
+	Pending  Outcome = "pending"  // none of them, so far
 
 	Never   Outcome = "never"   // the read model is past its position and has neither
 	Foreign Outcome = "foreign" // its position is in a topic that the read model does not read
@@ -35,7 +36,7 @@ const (
 type Answer struct {
 	ReadModel string // the label of the version that answered
 	Outcome   Outcome
-	Code      string // why it was parked
+	Code      string // why it was parked, or could not apply before it was rejected
 	Reason    string // the same for a person; safe to show
 	Ahead     *int64 // how many records of its partition are to be applied before it; nil where that is not known
 }
@@ -46,7 +47,8 @@ func (a Answer) Settled() bool { return a.Outcome != Pending && a.Outcome != "" 
 // evidence is what the database holds about a question.
 type evidence struct {
 	row         bool
-	parked      bool
+	state       string // of a record that was set aside: parked, waiting (behind one that is) or discarded; "" where there is none
+	at          bool   // that record is the one at the position
 	code        string
 	reason      string
 	next        *int64 // the checkpoint of the position's partition
@@ -54,23 +56,25 @@ type evidence struct {
 	topicIsRead bool   // one of them is of the position's topic
 }
 
-// judge draws the conclusion.
+// judge draws the conclusion. What was discarded is the end only of records up to there: a repeat of the command that is
+// still to come can apply.
 func (q Question) judge(e evidence) Answer {
+	passed := e.next != nil && *e.next > q.At.Offset
 	switch {
 	case e.row:
 		return Answer{Outcome: Applied}
-	case e.parked:
+	case e.state == "parked", e.state == "waiting":
 		return Answer{Outcome: Parked, Code: e.code, Reason: e.reason}
-	case !q.Exact:
-		return Answer{Outcome: Pending}
-	case e.anyTopic && !e.topicIsRead:
+	case e.state == "discarded" && (!q.Exact || e.at || passed):
+		return Answer{Outcome: Rejected, Code: e.code, Reason: e.reason}
+	case q.Exact && e.anyTopic && !e.topicIsRead:
 		return Answer{Outcome: Foreign}
-	case e.next == nil:
-		return Answer{Outcome: Pending}
-	case *e.next > q.At.Offset:
+	case q.Exact && passed:
 		return Answer{Outcome: Never}
-	default:
+	case q.Exact && e.next != nil:
 		ahead := q.At.Offset - *e.next
 		return Answer{Outcome: Pending, Ahead: &ahead}
+	default:
+		return Answer{Outcome: Pending}
 	}
 }
