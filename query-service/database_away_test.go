@@ -46,43 +46,37 @@ func TestDatabase_AwayAtStartAndLaterIsWaitedFor(t *testing.T) {
 	db.insert(row{known, noon})
 	server.Away()
 	s := launch(t, db.ReaderURL)
-	for range 2 {
+	requireAway := func() {
+		t.Helper()
 		eventually(t, "it is known that the database is away", func() bool {
 			return strings.Contains(s.get("/readyz?verbose").body, `{"name":"database","ok":false`)
 		})
 		s.requireUnavailable("database-away")
-		server.Back()
-		s.requireReady()
-		if a := s.get("/api/v1/timestamp/" + known); a.status != http.StatusOK {
-			t.Errorf("got %s", a)
-		}
-		id := newID(t)
-		answers := s.parked("/api/v1/timestamp/" + id + "?wait=30s")
-		s.requireWaiting(1)
-		db.apply(row{id, noon})
-		if a := receive(t, answers); a.status != http.StatusOK {
-			t.Errorf("got %s", a)
-		}
-		server.Away()
 	}
+	requireAway()
 	server.Back()
-}
+	s.requireReady()
+	if a := s.get("/api/v1/timestamp/" + known); a.status != http.StatusOK {
+		t.Errorf("got %s", a)
+	}
 
-// Whoever waits when the database goes is answered when it is back.
-func TestDatabase_AwayWhileSomebodyWaits(t *testing.T) {
-	t.Parallel()
-	server := pgtest.Own(t)
-	db := &database{DB: server.Database(), t: t}
-	db.create()
-	s := start(t, db)
-	answers := s.parked("/api/v1/timestamp/" + known + "?wait=30s")
+	// Whoever waits when the database goes is answered when it is back.
+	id, rounds := newID(t), `counterfoil_long_poll_rounds_total{question="timestamp"}`
+	answers := s.parked("/api/v1/timestamp/" + id + "?wait=30s")
 	s.requireWaiting(1)
+	before := s.metric(rounds)
+	// Two rounds later it has had its first look.
+	eventually(t, "it is looked for", func() bool { return s.metric(rounds) >= before+2 })
 	server.Away()
 	server.Back()
-	db.apply(row{known, noon})
+	db.apply(row{id, noon})
 	if a := receive(t, answers); a.status != http.StatusOK {
 		t.Errorf("got %s", a)
 	}
+	s.requireReady()
+
+	server.Away()
+	requireAway()
 }
 
 func TestDatabase_WithoutTheReadModelIsWaitedFor(t *testing.T) {

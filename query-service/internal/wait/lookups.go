@@ -14,8 +14,9 @@ import (
 // Ask is a query for many keys. A key without an entry in its result has the zero answer. Its errors are faults.
 type Ask[K comparable, V any] func(ctx context.Context, keys []K) (map[K]V, error)
 
-// workers is how many queries of one kind run at the same time.
-const workers = 4
+// workers is how many queries of one kind run at the same time. More of them make more and smaller queries, which is
+// slower; with only one, a slow query would hold everybody.
+const workers = 2
 
 // lookups answers keys one by one and asks for them many at a time: while all workers are busy, keys gather for the next
 // free one. Nothing waits for a batch to fill.
