@@ -174,6 +174,7 @@ func (p *Process) ExitCode(t testing.TB) int {
 	select {
 	case <-p.child.Done():
 	case <-patience.C:
+		p.Kill(t)
 		t.Fatalf("%s did not end within %s\n%s", p.Service, drainLimit, p.Output())
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](p.child.Err()); ok {
