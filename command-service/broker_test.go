@@ -133,6 +133,9 @@ func TestG2_WithoutAcknowledgementTheOutcomeIsSaidToBeUnknown(t *testing.T) {
 		t.Errorf("the record has the key %s, the client was told %s", got[0].Key, p.ID)
 	}
 	eventually(t, "the late acknowledgement is counted", func() bool { return s.metric("counterfoil_produce_late_acks_total") == "1" })
+	if lines := s.logs.find(map[string]any{"msg": "acknowledged late", "key": p.ID, "correlation_id": correlation}); len(lines) != 1 {
+		t.Errorf("%d lines say that %s was acknowledged late", len(lines), p.ID)
+	}
 	s.ready()
 	// The client repeats it, as it was told to, and holds the same ticket.
 	if id := s.post("/api/v1/timestamp/2009-09-28T19:03:12Z", "Idempotency-Key: again").ticket(t).String(); id != p.ID {

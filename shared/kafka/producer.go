@@ -57,19 +57,24 @@ type Message struct {
 
 // pending is the caller that waits for a record.
 type pending struct {
+	ctx   context.Context // for the log
 	began time.Time
 	done  chan error // takes one value without blocking
 	gone  atomic.Bool
 }
 
-// failure is a failure that readiness speaks of for a while. It is forgotten after failureKept, because a service that
-// is not ready gets no commands whose success could show that Kafka is back.
+// failure is a failure that readiness speaks of for a while. It is forgotten after failureKept unless it happens again,
+// because a service that is not ready gets no commands whose success could show that Kafka is back.
 type failure struct {
 	at     time.Time
 	reason string
+	seen   bool // by look and not by a record, so that look can say that it is over
 }
 
-const failureKept = 10 * time.Second
+const (
+	failureKept = 10 * time.Second
+	lookEvery   = 2 * time.Second
+)
 
 // NewProducer returns a producer that Run connects.
 func NewProducer(cfg ProducerConfig, log *slog.Logger, registry prometheus.Registerer) *Producer {
@@ -96,9 +101,9 @@ func NewProducer(cfg ProducerConfig, log *slog.Logger, registry prometheus.Regis
 	return p
 }
 
-// producing returns the configuration of every producer. G1: acknowledged by all in-sync replicas, idempotent so that sarama's own
-// retries neither double nor reorder. No Flush settings: batches form by themselves while the last one is under way,
-// and some Flush settings can stall for ever.
+// producing returns the configuration of every producer. G1: acknowledged by all in-sync replicas, idempotent so that
+// sarama's own retries neither double nor reorder. No Flush settings: batches form by themselves while the last one is
+// under way, and some Flush settings can stall for ever.
 func (c Config) producing() *sarama.Config {
 	cfg := c.base("producer")
 	cfg.Producer.RequiredAcks = sarama.WaitForAll
@@ -115,61 +120,94 @@ func (c Config) producing() *sarama.Config {
 	return cfg
 }
 
+// connection is a producer of sarama with its client.
+type connection struct {
+	client sarama.Client
+	async  sarama.AsyncProducer
+}
+
 // Run connects, makes sure of the topic, and delivers acknowledgements until ctx ends; then it waits for the records
-// that are still in flight. It is a part of a service.
+// that are still in flight, as long as one request to a broker may take. It is a part of a service.
 func (p *Producer) Run(ctx context.Context) error {
-	async := p.connect(ctx)
-	if async == nil {
+	c := p.connect(ctx)
+	if c == nil {
 		return nil
 	}
 	var delivering sync.WaitGroup
 	delivering.Go(func() {
-		for msg := range async.Successes() {
+		for msg := range c.async.Successes() {
 			p.settle(msg, nil)
 		}
 	})
 	delivering.Go(func() {
-		for failure := range async.Errors() {
+		for failure := range c.async.Errors() {
 			p.settle(failure.Msg, failure.Err)
 		}
 	})
-	<-ctx.Done()
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
-	async.AsyncClose()
+	p.look(ctx, c.client)
+	p.close()
+	c.async.AsyncClose()
 	delivering.Wait()
-	return nil
+	return c.client.Close()
 }
 
-func (p *Producer) connect(ctx context.Context) sarama.AsyncProducer {
+// look asks for the topic from time to time until ctx ends, so that readiness knows whether Kafka is there before a
+// command fails.
+func (p *Producer) look(ctx context.Context, client sarama.Client) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			err := client.RefreshMetadata(p.cfg.Topic.Name)
+			if last := p.failing.Load(); err == nil && last != nil && last.seen {
+				p.failing.CompareAndSwap(last, nil)
+			} else if err != nil {
+				p.failing.Store(&failure{time.Now(), err.Error(), true})
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (p *Producer) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+}
+
+func (p *Producer) connect(ctx context.Context) *connection {
 	wait := backoff.NewExponentialBackOff()
 	wait.MaxInterval = 5 * time.Second
 	for {
-		async, err := p.connectOnce(ctx)
+		c, err := p.connectOnce(ctx)
 		if err == nil {
-			return async
+			return c
 		}
-		p.failing.Store(&failure{time.Now(), err.Error()})
+		p.failing.Store(&failure{time.Now(), err.Error(), false})
 		p.log.WarnContext(ctx, "cannot use Kafka, trying again", "topic", p.cfg.Topic.Name, "error", err)
 		select {
 		case <-ctx.Done():
-			p.mu.Lock()
-			p.closed = true
-			p.mu.Unlock()
+			p.close()
 			return nil
 		case <-time.After(wait.NextBackOff()):
 		}
 	}
 }
 
-func (p *Producer) connectOnce(ctx context.Context) (sarama.AsyncProducer, error) {
+func (p *Producer) connectOnce(ctx context.Context) (*connection, error) {
 	warnings, err := p.cfg.EnsureTopic(p.cfg.Topic)
 	if err != nil {
 		return nil, err
 	}
-	async, err := sarama.NewAsyncProducer(p.cfg.addresses(), p.cfg.producing())
+	client, err := sarama.NewClient(p.cfg.addresses(), p.cfg.producing())
 	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	async, err := sarama.NewAsyncProducerFromClient(client)
+	if err != nil {
+		_ = client.Close()
 		return nil, fmt.Errorf("open the producer: %w", err)
 	}
 	for _, warning := range warnings {
@@ -181,7 +219,7 @@ func (p *Producer) connectOnce(ctx context.Context) (sarama.AsyncProducer, error
 	p.async = async
 	p.mu.Unlock()
 	p.log.InfoContext(ctx, "publishing", "topic", p.cfg.Topic.Name)
-	return async, nil
+	return &connection{client, async}, nil
 }
 
 // Send publishes the message and returns its position once every in-sync replica has it (G1).
@@ -196,7 +234,7 @@ func (p *Producer) Send(ctx context.Context, m Message) (position.Position, erro
 		return position.Position{}, fault.New(fault.CodeTooManyInFlight,
 			fmt.Sprintf("%d commands wait for their acknowledgement, which is the limit. Try again in a moment.", cap(p.slots)), nil)
 	}
-	caller := &pending{began: time.Now(), done: make(chan error, 1)}
+	caller := &pending{ctx: ctx, began: time.Now(), done: make(chan error, 1)}
 	msg := message(p.cfg.Topic.Name, m)
 	msg.Metadata = caller
 	if err := p.publish(ctx, msg); err != nil {
@@ -217,7 +255,7 @@ func (p *Producer) Send(ctx context.Context, m Message) (position.Position, erro
 	caller.gone.Store(true)
 	p.failures.WithLabelValues("timeout").Inc()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		p.failing.Store(&failure{time.Now(), context.Cause(ctx).Error()})
+		p.failing.Store(&failure{time.Now(), context.Cause(ctx).Error(), false})
 	}
 	return position.Position{}, fault.New(fault.CodeOutcomeUnknown,
 		"Kafka did not acknowledge the command in time. It may still be kept: look it up by its id, or repeat the request with the same Idempotency-Key.",
@@ -258,18 +296,24 @@ func (p *Producer) judged(msg *sarama.ProducerMessage, err error) (position.Posi
 		"Kafka did not acknowledge the command. It may still be kept: look it up by its id, or repeat the request with the same Idempotency-Key.", err)
 }
 
-// settle tells the caller of a record what became of it, and gives its slot back.
+// settle tells the caller of a record what became of it, and gives its slot back. What a caller does not hear any more is
+// logged: it was told that the outcome is unknown.
 func (p *Producer) settle(msg *sarama.ProducerMessage, err error) {
 	caller := msg.Metadata.(*pending)
+	gone := caller.gone.Load()
 	if err != nil {
-		p.failing.Store(&failure{time.Now(), err.Error()})
-		p.log.Warn("not acknowledged", "topic", msg.Topic, "error", err)
+		p.failing.Store(&failure{time.Now(), err.Error(), false})
 	} else {
 		p.failing.Store(nil)
 		p.acknowledged.Observe(time.Since(caller.began).Seconds())
-		if caller.gone.Load() {
-			p.late.Inc()
-		}
+	}
+	switch key, _ := msg.Key.Encode(); {
+	case gone && err != nil:
+		p.log.WarnContext(caller.ctx, "never acknowledged", "key", string(key), "topic", msg.Topic, "error", err)
+	case gone:
+		p.late.Inc()
+		p.log.InfoContext(caller.ctx, "acknowledged late", "key", string(key),
+			"topic", msg.Topic, "partition", msg.Partition, "offset", msg.Offset)
 	}
 	caller.done <- err
 	<-p.slots

@@ -212,6 +212,33 @@ func TestProducer_AStopDoesNotWaitForKafkaForEver(t *testing.T) {
 	p.stop() // fails the test if it takes longer than patience
 }
 
+// Neither must a broker that takes records and does not answer.
+func TestProducer_AStopDoesNotWaitForABrokerThatHangs(t *testing.T) {
+	t.Parallel()
+	broker := kafkatest.Own(t)
+	p := connected(t, broker.Addr(), "t", 10)
+	hold(t, broker, kmsg.Produce)
+	requireCode(t, p.sendBriefly(), fault.CodeOutcomeUnknown)
+	p.stop() // fails the test if it takes longer than patience
+	if n := metric(t, p.registry, "counterfoil_produce_in_flight"); n != 0 {
+		t.Errorf("%v in flight", n)
+	}
+}
+
+// Readiness needs no command that fails to know that Kafka is away, nor one that succeeds to know that it is back.
+func TestProducer_NoticesByItselfThatKafkaIsAwayAndBack(t *testing.T) {
+	t.Parallel()
+	broker := newRestartable(t)
+	p := connected(t, broker.addr(), "t", 10)
+	broker.stop()
+	eventually(t, "it is not ready", func() bool { return !p.ready() })
+	broker.start()
+	eventually(t, "it is ready again", p.ready)
+	if _, err := p.send("k", "v"); err != nil {
+		t.Error(err)
+	}
+}
+
 // G2: after the deadline nobody knows, and the record still counts as in flight because it is in memory.
 func TestProducer_WithoutAcknowledgementInTimeTheOutcomeIsUnknown(t *testing.T) {
 	t.Parallel()
