@@ -74,12 +74,6 @@ func (c *Command) Run(ctx context.Context, p *show.Printer) (err error) {
 	}
 	defer func() { err = errors.Join(err, home.close()) }()
 	say := func(what string) { p.Say("  %s", what) }
-	if c.Fresh {
-		say("beginning anew: emptying " + home.dir)
-		if err := home.empty(ctx, say); err != nil {
-			return fmt.Errorf("begin anew: %w", err)
-		}
-	}
 	// Before the look at the ports, because it may hold one of them.
 	if err := embedded.StopLeftover(ctx, home.postgres(), say); err != nil {
 		return err
@@ -89,6 +83,12 @@ func (c *Command) Run(ctx context.Context, p *show.Printer) (err error) {
 		return fmt.Errorf("nothing was started:\n%w", err)
 	}
 	defer listeners.close()
+	if c.Fresh {
+		say("beginning anew: emptying " + home.dir)
+		if err := home.empty(ctx, say); err != nil {
+			return fmt.Errorf("begin anew: %w", err)
+		}
+	}
 	err = c.run(ctx, p, home, settings, listeners)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/counterfoil/counterfoil/counterfoil/internal/exit"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/ports"
 )
 
@@ -70,12 +69,12 @@ func adminPort(port int) int {
 func (c *Command) Validate() error {
 	for _, port := range append([]int{c.BrokerPort, c.DBPort}, c.QueryExtraPorts...) {
 		if port < 0 || port > 65535 {
-			return exit.With(exit.Usage, fmt.Errorf("%d is not a port; ports go from 0 to 65535", port))
+			return fmt.Errorf("%d is not a port; ports go from 0 to 65535", port)
 		}
 	}
 	for _, port := range []int{c.CommandPort, c.QueryPort, c.ConsumerPort} {
 		if port < 0 || port > 65535-adminAbove {
-			return exit.With(exit.Usage, fmt.Errorf("%d cannot be the port of a service; its admin port is %d above it, and ports go to 65535", port, adminAbove))
+			return fmt.Errorf("%d cannot be the port of a service; its admin port is %d above it, and ports go to 65535", port, adminAbove)
 		}
 	}
 	return nil
