@@ -205,7 +205,7 @@ func (p *Producer) connectOnce(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	async, err := sarama.NewAsyncProducerFromClient(client)
+	async, err := p.open(client)
 	if err != nil {
 		_ = client.Close()
 		return nil, fmt.Errorf("open the producer: %w", err)
@@ -220,6 +220,19 @@ func (p *Producer) connectOnce(ctx context.Context) (*connection, error) {
 	p.mu.Unlock()
 	p.log.InfoContext(ctx, "publishing", "topic", p.cfg.Topic.Name)
 	return &connection{client, async}, nil
+}
+
+// open opens the producer once the topic can be written to. A topic that was only just created has no leaders yet, and
+// sarama gives up the first records of such a one after less than a second.
+func (p *Producer) open(client sarama.Client) (sarama.AsyncProducer, error) {
+	writable, err := client.WritablePartitions(p.cfg.Topic.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(writable) == 0 {
+		return nil, sarama.ErrLeaderNotAvailable
+	}
+	return sarama.NewAsyncProducerFromClient(client)
 }
 
 // Send publishes the message and returns its position once every in-sync replica has it (G1).
