@@ -40,7 +40,7 @@ func (j *journal) part(name string, err error) service.Part {
 	return service.Part{Name: name, Run: func(ctx context.Context) error {
 		<-ctx.Done()
 		j.note(name + " is asked to stop")
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		j.note(name + " stopped")
 		return err
 	}}
@@ -149,7 +149,7 @@ func TestRun_PartsDoNotEndWithTheContext(t *testing.T) {
 		slow := service.Part{Name: "slow", Run: func(part context.Context) error {
 			<-part.Done()
 			value = part.Value(key{})
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 			return nil
 		}}
 		watch := service.Part{Name: "watch", Run: func(part context.Context) error {
