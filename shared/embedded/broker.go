@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,6 +26,9 @@ type BrokerConfig struct {
 	Dir string
 	// Port is the port on 127.0.0.1. 0 means a free one.
 	Port int
+	// AdvertisedPort is the port on 127.0.0.1 that clients are sent to, where a
+	// proxy of theirs listens. 0 means Port.
+	AdvertisedPort int
 	// Log gets what the broker has to say. Nil means nothing is logged.
 	Log *slog.Logger
 }
@@ -68,6 +72,9 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		}
 		opts = append(opts, kfake.DataDir(dir), kfake.SyncWrites())
 	}
+	if cfg.AdvertisedPort != 0 {
+		opts = append(opts, kfake.ListenFn(advertising(cfg.AdvertisedPort)))
+	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		err = errors.Join(err, b.unlock())
@@ -83,7 +90,7 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 	return b, nil
 }
 
-// Addr returns where the broker listens, as "127.0.0.1:port".
+// Addr returns where clients find the broker, as "127.0.0.1:port".
 func (b *Broker) Addr() string { return b.addr }
 
 // Cluster gives tests the means to make the broker fail. They must not close it.
@@ -111,6 +118,26 @@ func (b *Broker) unlock() error {
 	}
 	return b.lock.Release()
 }
+
+// advertising returns what listens where it is told to and says that it listens
+// on the port, because that is what kfake tells its clients.
+func advertising(port int) func(network, address string) (net.Listener, error) {
+	return func(network, address string) (net.Listener, error) {
+		listener, err := net.Listen(network, address)
+		if err != nil {
+			return nil, err
+		}
+		return elsewhere{listener, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}}, nil
+	}
+}
+
+// elsewhere is a listener that gives another address than its own.
+type elsewhere struct {
+	net.Listener
+	addr net.Addr
+}
+
+func (e elsewhere) Addr() net.Addr { return e.addr }
 
 // newClusterID returns 16 random bytes in the form that Kafka's own ids have.
 func newClusterID() string {

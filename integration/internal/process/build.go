@@ -15,9 +15,13 @@ var Services = []string{"command-service", "consumer-service", "query-service"}
 // binaries is where the programs are, built at first use. A test process is the one place where a global fits.
 var binaries struct {
 	once sync.Once
+	tags string
 	dir  string
 	err  error
 }
+
+// BuildWith has the programs built with the tags, separated by commas. It is called before the first one starts.
+func BuildWith(tags string) { binaries.tags = tags }
 
 // binary returns the path of a service's program.
 func binary(t testing.TB, service string) string {
@@ -30,18 +34,37 @@ func binary(t testing.TB, service string) string {
 }
 
 func build() {
+	var root string
+	if root, binaries.err = checkout(); binaries.err != nil {
+		return
+	}
 	if binaries.dir, binaries.err = os.MkdirTemp("", "counterfoil-integration-"); binaries.err != nil {
 		return
 	}
 	for _, service := range Services {
-		args := append([]string{"build", "-o", binaries.dir}, raceFlag...)
+		args := append([]string{"build", "-tags", binaries.tags, "-o", binaries.dir}, raceFlag...)
 		cmd := exec.Command("go", append(args, "./cmd/"+service)...)
-		// Tests run in the folder of their package, which is beside those of the services. Each of them builds also
-		// where there is no workspace.
-		cmd.Dir = filepath.Join("..", service)
+		// Each of them builds also where there is no workspace.
+		cmd.Dir = filepath.Join(root, service)
 		if output, err := cmd.CombinedOutput(); err != nil {
 			binaries.err = fmt.Errorf("build %s: %w\n%s", service, err, output)
 			return
+		}
+	}
+}
+
+// checkout returns the folder that has those of the services. Tests run in the folder of their package, which is below it.
+func checkout() (string, error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := here; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, Services[0], "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("%s is not below the folder of %s", here, Services[0])
 		}
 	}
 }

@@ -165,6 +165,19 @@ func killed(err error) bool {
 	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.child.Done() }
+
+// Verdict waits for the process's end and returns what is wrong with the way in which it ended: an exit code other than 0,
+// unless SIGKILL ended it, or a data race.
+func (p *Process) Verdict() error {
+	<-p.child.Done()
+	return p.verdict()
+}
+
+// PID returns the process's id.
+func (p *Process) PID() int { return p.child.PID() }
+
 // ExitCode waits for the process's end and returns its exit code, -1 when a signal ended it. The test fails when it does
 // not end in time.
 func (p *Process) ExitCode(t testing.TB) int {
