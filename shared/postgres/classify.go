@@ -60,3 +60,9 @@ func IsNoDatabase(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == "3D000"
 }
+
+// IsUniqueViolation reports whether the error says that a row with that key is there already.
+func IsUniqueViolation(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "23505"
+}

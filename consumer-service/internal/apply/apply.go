@@ -27,6 +27,7 @@ type Applier struct {
 
 	mu       sync.Mutex
 	holds    map[kafka.Partition]bool   // partitions that may have parked records; see held
+	inserts  map[kafka.Partition]int    // how many more batches are inserted rather than copied
 	discards map[position.Position]bool // records that shall not apply; replaced whole, never changed
 }
 
@@ -35,7 +36,7 @@ func New(pool *pgxpool.Pool, d *readmodel.Declaration, group string) *Applier {
 	return &Applier{
 		Ledger: Ledger{pool, group}, declaration: d, decoder: newDecoder(d),
 		insert: insertSQL(d), differing: differingSQL(d),
-		holds: map[kafka.Partition]bool{}, discards: map[position.Position]bool{},
+		holds: map[kafka.Partition]bool{}, inserts: map[kafka.Partition]int{}, discards: map[position.Position]bool{},
 	}
 }
 

@@ -192,3 +192,30 @@ func TestApply_TheFirstOfTwoInOneBatchStands(t *testing.T) {
 	}
 	m.require(`SELECT extract(year FROM event_timestamp AT TIME ZONE 'UTC')::int FROM timestamp_v1.timestamp_records`, 2001)
 }
+
+func TestG3_ALargeBatchIsOneRowEachHoweverOftenItComes(t *testing.T) {
+	t.Parallel()
+	m := newModel(t)
+	batch := records(0, make([]int, 1000)...)
+	batch[999] = batch[0] // the same command again, in the same batch
+	batch[999].Position.Offset = 999
+	batch[500].Value = []byte("nonsense")
+	for next, times := int64(0), 0; times < 3; times++ {
+		result, err := m.applier.Apply(t.Context(), next, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := result.Applied + result.AlreadyThere; got != 999 {
+			t.Errorf("%d of 999 rows are accounted for", got)
+		}
+		m.require(rowCount, 998)
+		m.require(`SELECT count(*) FROM counterfoil.parked`, times+1)
+		next = result.Next
+		for i := range batch {
+			batch[i].Position.Offset = next + int64(i)
+			if i == 500 { // a repeat of what is parked would wait behind it
+				batch[i].Key = []byte(uuid.NewString())
+			}
+		}
+	}
+}
