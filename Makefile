@@ -22,7 +22,7 @@ race: ## run all tests with the race detector, as CI does
 	go test -race work
 
 apache: ## run the integration suite on real Apache Kafka (needs Java 17 and Maven)
-	go run ./shared/kafkatest/apache/cmd/apache-kafka -exec go test -count=1 ./integration/...
+	go run ./shared/kafkatest/apache/cmd/apache-kafka -exec go test -count=1 ./integration
 
 postman: ## run the Postman collection against a stack that runs (needs Node.js)
 	postman/run

@@ -9,7 +9,7 @@
 //
 // With TEST_KAFKA_BROKER set, host:port, it runs on that Kafka instead of the embedded broker:
 //
-//	go run ./shared/kafkatest/apache/cmd/apache-kafka -exec go test ./integration/...
+//	go run ./shared/kafkatest/apache/cmd/apache-kafka -exec go test ./integration
 //
 // With COMMAND_URL, QUERY_URL and CONSUMER_URL set it tests a stack that runs already, such as that of counterfoil dev or
 // docker compose up; KAFKA_BROKER, DB_URL (with user and password) and KAFKA_PUBLISH_TOPIC say where its parts are:

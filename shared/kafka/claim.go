@@ -25,21 +25,23 @@ type Claim struct {
 	Partition
 	session sarama.ConsumerGroupSession
 	claim   sarama.ConsumerGroupClaim
+	budget  *budget // shared with the session's other claims
 
 	mu      sync.Mutex
 	queued  []Record
-	spare   []Record // the slice that Next handed out before
-	bytes   int
-	ended   bool // no more records will come
+	bytes   int      // of queued
+	handed  []Record // what Next handed out before
+	working int      // bytes of handed
+	ended   bool     // no more records will come
 	arrived chan struct{}
 	taken   chan struct{}
 	done    chan struct{} // closed when nobody will ask for records again
 }
 
-func newClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) *Claim {
+func newClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim, budget *budget) *Claim {
 	return &Claim{
 		Partition: Partition{claim.Topic(), claim.Partition()},
-		session:   session, claim: claim,
+		session:   session, claim: claim, budget: budget,
 		arrived: make(chan struct{}, 1),
 		taken:   make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -57,12 +59,13 @@ func (c *Claim) Applied(next int64) {
 // Next returns all records that have queued, at least one, waiting for the first. The slice is the caller's until it
 // calls Next again. It returns ErrClaimEnded at the end of the claim, or ctx's error.
 func (c *Claim) Next(ctx context.Context) ([]Record, error) {
+	c.release()
 	for {
 		c.mu.Lock()
 		if len(c.queued) > 0 {
 			batch := c.queued
-			clear(c.spare)
-			c.queued, c.spare, c.bytes = c.spare[:0], batch, 0
+			c.queued, c.handed = c.handed[:0], batch
+			c.bytes, c.working = 0, c.bytes
 			c.mu.Unlock()
 			notify(c.taken)
 			return batch, nil
@@ -78,6 +81,15 @@ func (c *Claim) Next(ctx context.Context) ([]Record, error) {
 			return nil, ctx.Err()
 		}
 	}
+}
+
+// release forgets what Next handed out before: while it waits for more, nobody holds it.
+func (c *Claim) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.handed)
+	c.budget.give(c.working)
+	c.working = 0
 }
 
 // pump queues records until sarama closes the claim or nobody will ask for them.
@@ -104,6 +116,7 @@ func (c *Claim) pump() {
 // the claim is over.
 func (c *Claim) put(r Record) bool {
 	size := r.size()
+	c.budget.take(size)
 	for {
 		c.mu.Lock()
 		if len(c.queued) == 0 || len(c.queued) < maxBatchRecords && c.bytes+size <= maxBatchBytes {

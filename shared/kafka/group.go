@@ -77,11 +77,14 @@ func NewGroup(cfg GroupConfig, handler Handler, log *slog.Logger, registry prome
 	return g
 }
 
+// maxFetchBytes is what a broker may answer to one request. A record that is larger comes alone.
+const maxFetchBytes = 8 << 20
+
 // settings returns sarama's configuration: begin at the oldest record where nobody says otherwise, and never jump when
 // an offset is out of range (G11).
 func (g *Group) settings() *sarama.Config {
 	cfg := g.cfg.base("consumer")
-	cfg.ChannelBufferSize = 16 // Claim buffers by bytes; what sarama buffers is counted in records, however large
+	cfg.ChannelBufferSize = 1 // Claim buffers by bytes; what sarama buffers is counted in records, however large
 	cfg.Consumer.Return.Errors = true
 	cfg.Consumer.IsolationLevel = sarama.ReadCommitted
 	cfg.Consumer.Offsets.Initial = sarama.OffsetOldest
@@ -93,6 +96,8 @@ func (g *Group) settings() *sarama.Config {
 	cfg.Consumer.Group.Heartbeat.Interval = g.cfg.SessionTimeout / 4
 	cfg.Consumer.Group.Rebalance.Timeout = time.Minute
 	cfg.Consumer.MaxWaitTime = 500 * time.Millisecond
+	cfg.Consumer.Fetch.MaxBytes = maxFetchBytes
+	cfg.Consumer.Fetch.Max = 0 // G5: with a limit, sarama would leave out a record that is larger
 	return cfg
 }
 
@@ -132,7 +137,8 @@ func (g *Group) member(ctx context.Context, wait *backoff.ExponentialBackOff) er
 	defer func() { _ = group.Close() }()
 	for {
 		began := time.Now()
-		s := &session{Group: g, client: client}
+		group.ResumeAll() // what the last session paused
+		s := &session{Group: g, client: client, budget: &budget{limit: maxSessionBytes, pause: group.PauseAll, resume: group.ResumeAll}}
 		if err := group.Consume(ctx, g.cfg.Topics, s); err != nil || ctx.Err() != nil {
 			return err
 		}
@@ -176,6 +182,7 @@ func (g *Group) Status() (joined bool, since time.Time, reason string) {
 type session struct {
 	*Group
 	client    sarama.Client
+	budget    *budget
 	claims    int32        // partitions of the session
 	begun     atomic.Int32 // those that were opened for reading
 	abandoned atomic.Int32 // those that the handler left although the session went on
@@ -229,7 +236,7 @@ func (s *session) assignments(claims map[string][]int32) ([]Assignment, error) {
 func (s *session) Cleanup(sarama.ConsumerGroupSession) error { return nil }
 
 func (s *session) ConsumeClaim(sess sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
-	c := newClaim(sess, claim)
+	c := newClaim(sess, claim, s.budget)
 	var pumping sync.WaitGroup
 	pumping.Go(c.pump)
 	s.begun.Add(1)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // The login roles. The owner makes tables, the writer applies records, the reader answers queries (G9).
@@ -88,16 +87,16 @@ func createDatabase(ctx context.Context, conn *pgx.Conn, database, owner string)
 
 // grantControl gives writer and reader what they need in the control tables, and takes from everybody else what
 // PostgreSQL gives by default. Roles that do not exist, as where one role does everything, are passed over.
-func grantControl(ctx context.Context, conn *pgx.Conn) error {
+func grantControl(ctx context.Context, tx pgx.Tx) error {
 	var database string
-	if err := conn.QueryRow(ctx, `SELECT current_database()`).Scan(&database); err != nil {
+	if err := tx.QueryRow(ctx, `SELECT current_database()`).Scan(&database); err != nil {
 		return fmt.Errorf("name the database: %w", err)
 	}
 	// A reader that could make temporary tables could write (G9).
-	if _, err := conn.Exec(ctx, `REVOKE TEMPORARY ON DATABASE `+Identifier(database)+` FROM PUBLIC`); err != nil {
+	if _, err := tx.Exec(ctx, `REVOKE TEMPORARY ON DATABASE `+Identifier(database)+` FROM PUBLIC`); err != nil {
 		return fmt.Errorf("revoke temporary tables: %w", err)
 	}
-	return forRoles(ctx, conn, map[string]string{
+	return forRoles(ctx, tx, map[string]string{
 		WriterRole: `GRANT USAGE ON SCHEMA counterfoil TO counterfoil_writer;
 			GRANT SELECT ON ALL TABLES IN SCHEMA counterfoil TO counterfoil_writer;
 			GRANT INSERT, UPDATE ON counterfoil.checkpoints TO counterfoil_writer;
@@ -120,11 +119,8 @@ func GrantSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	})
 }
 
-func forRoles(ctx context.Context, db interface {
-	Query(context.Context, string, ...any) (pgx.Rows, error)
-	Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
-}, grants map[string]string) error {
-	rows, err := db.Query(ctx, `SELECT rolname FROM pg_roles WHERE rolname IN ($1, $2)`, WriterRole, ReaderRole)
+func forRoles(ctx context.Context, tx pgx.Tx, grants map[string]string) error {
+	rows, err := tx.Query(ctx, `SELECT rolname FROM pg_roles WHERE rolname IN ($1, $2)`, WriterRole, ReaderRole)
 	if err != nil {
 		return fmt.Errorf("look for the roles: %w", err)
 	}
@@ -133,7 +129,7 @@ func forRoles(ctx context.Context, db interface {
 		return fmt.Errorf("look for the roles: %w", err)
 	}
 	for _, role := range roles {
-		if _, err := db.Exec(ctx, grants[role]); err != nil {
+		if _, err := tx.Exec(ctx, grants[role]); err != nil {
 			return fmt.Errorf("grant to %s: %w", role, err)
 		}
 	}
