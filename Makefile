@@ -1,7 +1,7 @@
 # Every verb of this repository. The two that a newcomer needs do without make: go run ./counterfoil dev, go test work.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test race lint verify apache postman
+.PHONY: help up down dev test race lint verify apache postman mutants
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ apache: ## run the integration suite on real Apache Kafka (needs Java 17 and Mav
 
 postman: ## run the Postman collection against a stack that runs (needs Node.js)
 	postman/run
+
+mutants: ## show that the tests catch plausible mistakes (takes a quarter of an hour)
+	go run ./integration/mutants
 
 lint: ## check formatting and vet
 	.ci/lint

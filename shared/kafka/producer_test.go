@@ -400,3 +400,22 @@ func TestProducer_SurvivesARestartOfTheBroker(t *testing.T) {
 		}
 	}
 }
+
+func TestG6_KeysAreInThePartitionWhereJavasProducersPutThem(t *testing.T) {
+	t.Parallel()
+	addr := kafkatest.Broker(t)
+	p := connected(t, addr, kafkatest.Topic(t, 6), 10)
+	// What org.apache.kafka.common.utils.Utils.murmur2 makes of these keys.
+	for key, hash := range map[string]int32{
+		"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536,
+		"a-little-bit-longer-string": -1486304829, "abc": 479470107,
+	} {
+		at, err := p.Send(t.Context(), kafka.Message{Key: []byte(key), Value: []byte("{}")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (hash & 0x7fffffff) % 6; at.Partition != want {
+			t.Errorf("the key %q is in partition %d, Java puts it into %d", key, at.Partition, want)
+		}
+	}
+}
