@@ -196,7 +196,8 @@ func limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().Header().Set("Connection", "close")
 			return &http.MaxBytesError{Limit: MaxBody}
 		}
-		request.Body = http.MaxBytesReader(c.Response(), request.Body, MaxBody)
+		// The writer under echo's own is told when there is too much, and closes the connection behind the answer.
+		request.Body = http.MaxBytesReader(c.Response().Writer, request.Body, MaxBody)
 		return next(c)
 	}
 }
