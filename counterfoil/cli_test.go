@@ -51,6 +51,7 @@ func TestCommands_OnARunningDev(t *testing.T) {
 	t.Run("a parked command", s.parked)
 	t.Run("status", s.status)
 	t.Run("doctor", s.doctor)
+	t.Run("decisions", s.decisions)
 }
 
 func (s session) paste(t *testing.T) {
