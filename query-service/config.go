@@ -22,7 +22,7 @@ type Config struct {
 	DrainDelay time.Duration `envconfig:"DRAIN_DELAY" default:"0s" desc:"how long to go on after readiness is gone, when stopping"`
 
 	QueryTimeout time.Duration `envconfig:"QUERY_TIMEOUT" default:"5s" desc:"after which a query is given up and its requests are answered 503; at most 10s"`
-	MaxWaiting   int           `envconfig:"MAX_WAITING" default:"10000" desc:"most requests that wait at the same time; one more is answered 503 at once"`
+	MaxWaiting   int           `envconfig:"MAX_WAITING" default:"4096" desc:"most requests that wait at the same time; one more is answered 503 at once"`
 
 	Database postgres.Config
 

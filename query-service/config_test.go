@@ -20,7 +20,7 @@ func TestConfig_DefaultsOfTheEnvironmentAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cfg.ServerPort != 7081 || !slices.Equal(cfg.ExtraPorts, []int{7082}) || cfg.AdminPort != 7181 ||
-		cfg.QueryTimeout != 5*time.Second || cfg.MaxWaiting != 10_000 || cfg.Database.MaxConns != 16 {
+		cfg.QueryTimeout != 5*time.Second || cfg.MaxWaiting != 4096 || cfg.Database.MaxConns != 16 {
 		t.Errorf("got %+v", cfg)
 	}
 	t.Setenv("SERVER_EXTRA_PORTS", "")
