@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
@@ -32,7 +33,7 @@ func (m *Model) ByIDs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]ByID,
 	var found map[uuid.UUID]ByID
 	err := m.Ask(ctx, func(ctx context.Context, db *postgres.Pool, v readmodel.Version) error {
 		rows, err := db.Query(ctx, `
-			SELECT id, event_timestamp, created_at FROM `+postgres.Identifier(v.Schema, v.Table)+` WHERE id = ANY($1)`, ids)
+			SELECT id, event_timestamp, created_at FROM `+postgres.Identifier(v.Schema, v.Table)+` WHERE id = ANY($1)`, UUIDs(ids))
 		if err != nil {
 			return err
 		}
@@ -50,6 +51,16 @@ func (m *Model) ByIDs(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]ByID,
 		return nil
 	})
 	return found, err
+}
+
+// UUIDs returns the ids in the form that pgx sends as they are. Those of package uuid it would make texts of, one by one,
+// which is most of the garbage of a query for thousands.
+func UUIDs(ids []uuid.UUID) []pgtype.UUID {
+	plain := make([]pgtype.UUID, len(ids))
+	for i, id := range ids {
+		plain[i] = pgtype.UUID{Bytes: id, Valid: true}
+	}
+	return plain
 }
 
 func scanTimestamp(row pgx.CollectableRow) (t Timestamp, err error) {

@@ -52,7 +52,7 @@ func (o *Office) Look(ctx context.Context, questions []Question) (map[Question]A
 				WHERE sha256(p.key) = sha256(q.key) AND p.key = q.key AND p.read_model = m.name AND p.version = m.version
 				ORDER BY CASE p.state WHEN 'parked' THEN 1 WHEN 'waiting' THEN 2 ELSE 3 END, here DESC, p."offset"
 				LIMIT 1) p ON true`,
-			ids, keys, topics, partitions, offsets, v.Name, v.Number)
+			read.UUIDs(ids), keys, topics, partitions, offsets, v.Name, v.Number)
 		if err != nil {
 			return err
 		}
