@@ -196,6 +196,9 @@ func limitBody(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Response().Header().Set("Connection", "close")
 			return &http.MaxBytesError{Limit: MaxBody}
 		}
+		if request.Body == http.NoBody {
+			return next(c)
+		}
 		// The writer under echo's own is told when there is too much, and closes the connection behind the answer.
 		request.Body = http.MaxBytesReader(c.Response().Writer, request.Body, MaxBody)
 		return next(c)
