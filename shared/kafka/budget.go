@@ -4,7 +4,7 @@ import "sync"
 
 // maxSessionBytes is how many bytes of records a session may hold before it asks the broker for no more. What was asked for
 // already still comes: from each broker at most maxFetchBytes, or one record that is larger.
-const maxSessionBytes = 32 << 20
+const maxSessionBytes = 24 << 20
 
 // budget bounds what all claims of a session hold together: their queues, the batches that their handlers work on, and
 // the record of each that does not fit into its queue. A bound for each claim alone would grow with the partitions.
