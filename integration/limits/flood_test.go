@@ -14,6 +14,7 @@ import (
 )
 
 func TestFlood_WithoutKafkaIsRefusedAtOnceAndRecovers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: dir})
 	check(t, err)
@@ -21,7 +22,7 @@ func TestFlood_WithoutKafkaIsRefusedAtOnceAndRecovers(t *testing.T) {
 	s := stack.Prepare(t, stack.Config{Broker: broker.Addr(), Command: []string{"ACK_TIMEOUT=2s"}})
 	s.StartCommand(t)
 	s.AwaitReady(t)
-	const clients, rounds = 6000, 2 // of whom 4096 may wait, which is the default of MAX_IN_FLIGHT
+	const clients, rounds = 5000, 2 // of whom 4096 may wait, which is the default of MAX_IN_FLIGHT
 	flood := dialMany(t, s.Command, clients)
 	each(t, clients, func(i int) error { // so that every connection is in use
 		if err := flood[i].request(http.MethodGet, "/livez"); err != nil {

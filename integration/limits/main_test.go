@@ -1,6 +1,8 @@
 package limits
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"syscall"
@@ -12,8 +14,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	process.BuildPlain()
-	if err := allowConnections(); err != nil {
+	// Those that run in parallel wait for other processes, or for time, most of the time.
+	if err := errors.Join(flag.Set("test.parallel", "6"), allowConnections()); err != nil {
 		fmt.Fprintln(os.Stderr, "limits:", err)
 		os.Exit(1)
 	}

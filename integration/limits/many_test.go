@@ -119,7 +119,7 @@ func TestLeaving_AClientThatLeavesHoldsNothing(t *testing.T) {
 	s := stack.Prepare(t, stack.Config{})
 	s.StartCommand(t)
 	s.AwaitReady(t)
-	const many = 1000
+	const many = 500
 	headers, bodies, answers := dialMany(t, s.Command, many), dialMany(t, s.Command, many), dialMany(t, s.Command, many)
 	each(t, many, func(i int) error { return headers[i].send("POST /api/v1/timestamp HTTP/1.1", "Host: limits") })
 	each(t, many, func(i int) error { return bodies[i].request("POST", "/api/v1/timestamp", "Content-Length: 100") })

@@ -22,6 +22,7 @@ const (
 )
 
 func TestRecords_LargeOnesAreAppliedOrParkedAlsoAfterPostgresWasAway(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Own(t)
 	s := stack.Prepare(t, stack.Config{Database: server.Database()})
 	topic := newTopic(t, s)
@@ -30,7 +31,7 @@ func TestRecords_LargeOnesAreAppliedOrParkedAlsoAfterPostgresWasAway(t *testing.
 	s.AwaitReady(t)
 
 	server.Away()
-	const each = 3 // of each kind in each partition
+	const each = 2 // of each kind in each partition
 	for partition := range int32(partitions) {
 		for range each {
 			topic.produce(t, partition, "", strings.Repeat("x", tenMB)) // is not JSON, and waits behind nothing
@@ -45,7 +46,7 @@ func TestRecords_LargeOnesAreAppliedOrParkedAlsoAfterPostgresWasAway(t *testing.
 		}
 		return err
 	})
-	requireMemory(t, "with 360 MB of large records before it and PostgreSQL away", s.ConsumerProcess)
+	requireMemory(t, "with 240 MB of large records before it and PostgreSQL away", s.ConsumerProcess)
 	server.Back()
 	s.AwaitRows(t, each*partitions)
 	s.AwaitNumber(t, each*partitions, `SELECT count(*) FROM counterfoil.parked WHERE code = 'undecodable' AND octet_length(value) = 10000000`)
@@ -57,6 +58,7 @@ func TestRecords_LargeOnesAreAppliedOrParkedAlsoAfterPostgresWasAway(t *testing.
 }
 
 func TestRecords_HostileJSONIsParkedOrApplied(t *testing.T) {
+	t.Parallel()
 	s := stack.Prepare(t, stack.Config{})
 	topic := newTopic(t, s)
 	s.StartConsumer(t)
