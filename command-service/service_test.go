@@ -28,7 +28,8 @@ const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
 	// The ticker behind the meters of sarama is one for the process.
-	goleak.VerifyTestMain(kafkatest.Stopping(m), goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+	goleak.VerifyTestMain(kafkatest.Stopping(m), goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
+		goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"))
 }
 
 // running is a service under test, used through its doors only.

@@ -79,7 +79,8 @@ func TestG11_ARecreatedTopicIsRefusedUntilSomebodyDecides(t *testing.T) {
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
-	w.recreateTopic()
+	w.recreate(w.topic)
+	w.recreate(w.control) // the cluster was set up anew, so both are
 	kafkatest.Produce(t, w.topic, good(), good(), good())
 	second := w.run("a", nil)
 	waitFor(t, func() bool {
@@ -91,7 +92,7 @@ func TestG11_ARecreatedTopicIsRefusedUntilSomebodyDecides(t *testing.T) {
 	}
 	w.decide(decision.Decision{
 		Verb: decision.AcceptLoss, ReadModel: "timestamp", Position: position.Position{Topic: w.topic},
-		TopicID: w.topicID(), Reason: "the cluster was set up anew", By: "test",
+		TopicID: w.topicID(), Checkpoint: new(int64(2)), Reason: "the cluster was set up anew", By: "test",
 	})
 	w.eventually(countRows, "5")
 }
@@ -115,14 +116,14 @@ func (w *world) topicID() uuid.UUID {
 	return uuid.UUID(topics[w.topic].ID)
 }
 
-func (w *world) recreateTopic() {
+func (w *world) recreate(topic string) {
 	w.t.Helper()
 	admin := w.admin()
-	if _, err := admin.DeleteTopic(w.t.Context(), w.topic); err != nil {
+	if _, err := admin.DeleteTopic(w.t.Context(), topic); err != nil {
 		w.t.Fatal(err)
 	}
 	waitFor(w.t, func() bool {
-		_, err := admin.CreateTopic(w.t.Context(), 1, 1, nil, w.topic)
+		_, err := admin.CreateTopic(w.t.Context(), 1, 1, nil, topic)
 		return err == nil
 	}, func() string { return "the topic cannot be created again" })
 }

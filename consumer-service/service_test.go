@@ -25,7 +25,8 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(kafkatest.Stopping(pgtest.Stopping(m)),
 		// The metrics library of sarama has one goroutine for the whole process, which nothing ends.
-		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+		goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
+		goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"))
 }
 
 // world is a topic, a database, and the consumers that a test runs on them.

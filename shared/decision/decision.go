@@ -33,24 +33,29 @@ type Decision struct {
 	Verb      Verb
 	ReadModel string            // the name; a decision holds for all versions
 	Position  position.Position // of the parked record, or where to go on
-	TopicID   uuid.UUID         // AcceptLoss only: the identity of the topic that Position belongs to
 	Reason    string
 	By        string // who decided
+
+	// AcceptLoss only: the identity of the topic that Position belongs to, and the checkpoint that was refused, nil where
+	// there was none.
+	TopicID    uuid.UUID
+	Checkpoint *int64
 }
 
 // document is a decision's JSON form.
 type document struct {
-	Decision  Verb       `json:"decision"`
-	ReadModel string     `json:"read_model"`
-	Position  string     `json:"position"`
-	TopicID   *uuid.UUID `json:"topic_id,omitempty"`
-	Reason    string     `json:"reason"`
-	By        string     `json:"by"`
+	Decision   Verb       `json:"decision"`
+	ReadModel  string     `json:"read_model"`
+	Position   string     `json:"position"`
+	TopicID    *uuid.UUID `json:"topic_id,omitempty"`
+	Checkpoint *int64     `json:"checkpoint,omitempty"`
+	Reason     string     `json:"reason"`
+	By         string     `json:"by"`
 }
 
 // Value returns the record's value.
 func (d Decision) Value() ([]byte, error) {
-	doc := document{Decision: d.Verb, ReadModel: d.ReadModel, Position: d.Position.String(), Reason: d.Reason, By: d.By}
+	doc := document{Decision: d.Verb, ReadModel: d.ReadModel, Position: d.Position.String(), Reason: d.Reason, By: d.By, Checkpoint: d.Checkpoint}
 	if d.TopicID != uuid.Nil {
 		doc.TopicID = &d.TopicID
 	}
@@ -73,7 +78,7 @@ func Parse(value []byte) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	d := Decision{Verb: doc.Decision, ReadModel: doc.ReadModel, Position: at, Reason: doc.Reason, By: doc.By}
+	d := Decision{Verb: doc.Decision, ReadModel: doc.ReadModel, Position: at, Reason: doc.Reason, By: doc.By, Checkpoint: doc.Checkpoint}
 	if doc.TopicID != nil {
 		d.TopicID = *doc.TopicID
 	}

@@ -61,6 +61,9 @@ func (c *Claim) Applied(next int64) {
 func (c *Claim) Next(ctx context.Context) ([]Record, error) {
 	c.release()
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err // a claim that is over hands out nothing more
+		}
 		c.mu.Lock()
 		if len(c.queued) > 0 {
 			batch := c.queued

@@ -26,7 +26,8 @@ const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
 	// The ticker behind the meters of sarama is one for the process.
-	goleak.VerifyTestMain(kafkatest.Stopping(m), goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"))
+	goleak.VerifyTestMain(kafkatest.Stopping(m), goleak.IgnoreTopFunction("github.com/rcrowley/go-metrics.(*meterArbiter).tick"),
+		goleak.IgnoreAnyFunction("github.com/eapache/go-resiliency/breaker.(*Breaker).timer"))
 }
 
 var quiet = slog.New(slog.DiscardHandler)

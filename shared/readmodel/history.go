@@ -43,7 +43,7 @@ func (h History) Lost(checkpoint *Checkpoint) error {
 // GoOn returns where to go on if the loss is accepted: at the first record that is there, and where only the topic's end
 // was lost, at its end, since everything before that was applied.
 func (h History) GoOn(checkpoint *Checkpoint) int64 {
-	recreated := checkpoint != nil && checkpoint.TopicID != nil && *checkpoint.TopicID != h.TopicID
+	recreated := checkpoint != nil && checkpoint.TopicID != nil && h.TopicID != uuid.Nil && *checkpoint.TopicID != h.TopicID
 	if checkpoint != nil && !recreated && checkpoint.Next > h.End {
 		return h.End
 	}

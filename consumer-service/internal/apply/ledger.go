@@ -82,32 +82,3 @@ func (l Ledger) Begin(ctx context.Context, assigned kafka.Assignment, next int64
 	}
 	return nil
 }
-
-// Loss is a decision to go on although records are gone.
-type Loss struct {
-	TopicID *uuid.UUID // the topic that it was decided about; nil where the broker did not say
-	Next    int64      // where to go on
-}
-
-// AcceptedLosses returns what was decided about lost history of the read model's partitions, the latest first.
-func (l Ledger) AcceptedLosses(ctx context.Context, readModel string) (map[kafka.Partition][]Loss, error) {
-	type row struct {
-		Partition kafka.Partition
-		Loss      Loss
-	}
-	rows, err := collect(ctx, l.Pool, func(r pgx.CollectableRow) (row row, err error) {
-		err = r.Scan(&row.Partition.Topic, &row.Partition.Number, &row.Loss.TopicID, &row.Loss.Next)
-		return row, err
-	}, `
-		SELECT topic, partition, topic_id, "offset" FROM counterfoil.decisions
-		WHERE decision = 'accept-loss' AND read_model = $1
-		ORDER BY control_topic, control_partition, control_offset DESC`, readModel)
-	if err != nil {
-		return nil, postgres.Classify(fmt.Errorf("read the accepted losses of %s: %w", readModel, err))
-	}
-	losses := map[kafka.Partition][]Loss{}
-	for _, row := range rows {
-		losses[row.Partition] = append(losses[row.Partition], row.Loss)
-	}
-	return losses, nil
-}

@@ -20,6 +20,7 @@ import (
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/postgres"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
 // Name stands for a read model's where the control topic is spoken of. It cannot be the name of one.
@@ -35,6 +36,14 @@ type Applier struct {
 // New returns an applier of decisions about the versions, which has checkpoints of its own.
 func New(ledger apply.Ledger, versions []*apply.Applier, log *slog.Logger) *Applier {
 	return &Applier{Ledger: ledger, versions: versions, log: log}
+}
+
+// GoOn goes on by itself where the control topic lost its history: nobody could decide about that in the topic itself, and
+// what was decided before is in the database.
+func (a *Applier) GoOn(ctx context.Context, assigned kafka.Assignment, checkpoint *readmodel.Checkpoint) (next int64, decided bool, err error) {
+	a.log.WarnContext(ctx, "the control topic is not the one that it was; decisions that only it held are gone", "topic", assigned.Topic)
+	history := readmodel.History{Topic: assigned.Topic, TopicID: assigned.TopicID, Partition: assigned.Number, First: assigned.First, End: assigned.End}
+	return history.GoOn(checkpoint), true, nil
 }
 
 // Resume has nothing to remember.
@@ -95,17 +104,17 @@ func (a *Applier) one(ctx context.Context, expected int64, record kafka.Record) 
 
 // record keeps the decision where it is found by what it is about.
 func (a *Applier) record(ctx context.Context, tx pgx.Tx, record kafka.Record, d decision.Decision) error {
-	var topicID *uuid.UUID
+	var topicID *uuid.UUID // NULL where it is not about a topic
 	if d.TopicID != uuid.Nil {
 		topicID = &d.TopicID
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO counterfoil.decisions (control_topic, control_partition, control_offset, decision, read_model,
-			topic, partition, "offset", topic_id, reason, decided_by, decided_at, effect)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '')
+			topic, partition, "offset", topic_id, checkpoint, reason, decided_by, decided_at, effect)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '')
 		ON CONFLICT DO NOTHING`,
 		record.Position.Topic, record.Position.Partition, record.Position.Offset, d.Verb, d.ReadModel,
-		d.Position.Topic, d.Position.Partition, d.Position.Offset, topicID, d.Reason, d.By, record.Timestamp)
+		d.Position.Topic, d.Position.Partition, d.Position.Offset, topicID, d.Checkpoint, d.Reason, d.By, record.Timestamp)
 	if err != nil {
 		return fmt.Errorf("record the decision: %w", err)
 	}

@@ -35,8 +35,8 @@ const (
 type applier interface {
 	// Checkpoints returns where each partition is.
 	Checkpoints(ctx context.Context) (map[kafka.Partition]readmodel.Checkpoint, error)
-	// AcceptedLosses returns what was decided about lost history.
-	AcceptedLosses(ctx context.Context, name string) (map[kafka.Partition][]apply.Loss, error)
+	// GoOn returns where to go on after lost history, if that was decided. The checkpoint is nil where there is none.
+	GoOn(ctx context.Context, assigned kafka.Assignment, checkpoint *readmodel.Checkpoint) (next int64, decided bool, err error)
 	// Begin makes a partition's checkpoint exist; it moves one that exists only where anew says so.
 	Begin(ctx context.Context, assigned kafka.Assignment, next int64, anew bool) error
 	// Resume is called once the checkpoints of a session's partitions are known to be right.
@@ -103,10 +103,6 @@ func (h *Handler) assign(ctx context.Context, assignments []kafka.Assignment) (m
 	if err != nil {
 		return nil, err
 	}
-	losses, err := h.applier.AcceptedLosses(ctx, h.name)
-	if err != nil {
-		return nil, err
-	}
 	crash.Here("delivery: checkpoints read")
 	begin := make(map[kafka.Partition]int64, len(assignments))
 	partitions := make(map[kafka.Partition]*partition, len(assignments))
@@ -114,8 +110,13 @@ func (h *Handler) assign(ctx context.Context, assignments []kafka.Assignment) (m
 		checkpoint, exists := checkpoints[assigned.Partition]
 		p := &partition{Partition: assigned.Partition, assigned: assigned, next: checkpoint.Next, end: assigned.End}
 		lost := lostHistory(assigned, checkpoint, exists)
-		accepted, decided := acceptedLoss(assigned, losses[assigned.Partition])
-		if lost != nil && decided {
+		accepted, decided := int64(0), false
+		if lost != nil {
+			if accepted, decided, err = h.goOn(ctx, assigned, checkpoint, exists); err != nil {
+				return nil, err
+			}
+		}
+		if decided {
 			h.log.WarnContext(ctx, "going on after lost history, as was decided", "topic", p.Topic, "partition", p.Number,
 				"expected", checkpoint.Next, "offset", accepted)
 			p.next = accepted
@@ -151,7 +152,7 @@ func (h *Handler) Consume(ctx context.Context, claim *kafka.Claim) {
 	}
 	p.follow(claim.End)
 	if p.refused != nil {
-		h.awaitDecision(ctx, p)
+		h.awaitDecision(ctx, p, claim)
 		return
 	}
 	for {
@@ -182,10 +183,12 @@ func next(ctx context.Context, claim *kafka.Claim) ([]kafka.Record, error) {
 func (h *Handler) stillThere(ctx context.Context, p *partition) bool {
 	checkpoints, err := h.applier.Checkpoints(ctx)
 	if err != nil {
+		p.fail(err)
 		return !needsPreparing(err)
 	}
+	p.idle()
 	checkpoint, exists := checkpoints[p.Partition]
-	return exists && checkpoint.Next >= p.position()
+	return exists && checkpoint.Next == p.position()
 }
 
 // deliver applies the records, as often as it takes. It reports false when a new session has to begin.
@@ -207,7 +210,10 @@ func (h *Handler) deliver(ctx context.Context, p *partition, records []kafka.Rec
 		p.fail(err)
 		h.metrics.failed(h, err)
 		if fault.Is(err, fault.Fenced) {
-			return h.reload(ctx, p)
+			// Somebody else, or a commit of ours whose answer was lost, moved the checkpoint, and may have parked keys
+			// that this session does not know of. A new session begins with what is true now.
+			h.log.WarnContext(ctx, "fenced, beginning anew", "topic", p.Topic, "partition", p.Number, "expected", p.position(), "error", err)
+			return false
 		}
 		h.report(ctx, "cannot apply, trying again", err, "topic", p.Topic, "partition", p.Number, "offset", records[0].Position.Offset)
 		if needsPreparing(err) {
@@ -240,39 +246,33 @@ func (h *Handler) applyOnce(ctx context.Context, p *partition, records []kafka.R
 	return err
 }
 
-// reload finds out where the checkpoint went. Forward: another member had the partition for a while, and this one goes on
-// behind what it did. Anything else, such as a database that was restored, takes a new session.
-func (h *Handler) reload(ctx context.Context, p *partition) bool {
-	checkpoints, err := h.applier.Checkpoints(ctx)
-	next := checkpoints[p.Partition].Next
-	if err != nil || next <= p.position() {
-		h.log.WarnContext(ctx, "the checkpoint is not where it was, beginning anew", "topic", p.Topic, "partition", p.Number,
-			"expected", p.position(), "found", next, "error", err)
-		return false
+// awaitDecision holds a refused partition until somebody decided to go on. What the broker sends meanwhile is dropped, so
+// that it takes no room from other partitions; a new session begins where it was decided.
+func (h *Handler) awaitDecision(ctx context.Context, p *partition, claim *kafka.Claim) {
+	for {
+		checkpoints, err := h.applier.Checkpoints(ctx)
+		if err == nil {
+			checkpoint, exists := checkpoints[p.Partition]
+			if _, decided, err := h.goOn(ctx, p.assigned, checkpoint, exists); decided && err == nil {
+				h.log.InfoContext(ctx, "it was decided to go on, beginning anew", "topic", p.Topic, "partition", p.Number)
+				return
+			}
+		}
+		if drop(ctx, claim) != nil {
+			return
+		}
 	}
-	h.log.WarnContext(ctx, "fenced: another member applied records of this partition", "topic", p.Topic, "partition", p.Number,
-		"expected", p.position(), "found", next)
-	p.advance(next)
-	return true
 }
 
-// awaitDecision holds a refused partition until somebody decided to go on.
-func (h *Handler) awaitDecision(ctx context.Context, p *partition) {
-	ticker := time.NewTicker(recheck)
-	defer ticker.Stop()
+// drop takes records for a while and forgets them. It returns an error when the claim or ctx ended.
+func drop(ctx context.Context, claim *kafka.Claim) error {
+	pause, cancel := context.WithTimeout(ctx, recheck)
+	defer cancel()
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		losses, err := h.applier.AcceptedLosses(ctx, h.name)
-		if err != nil {
-			continue
-		}
-		if _, decided := acceptedLoss(p.assigned, losses[p.Partition]); decided {
-			h.log.InfoContext(ctx, "it was decided to go on, beginning anew", "topic", p.Topic, "partition", p.Number)
-			return
+		if _, err := claim.Next(pause); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return nil
+		} else if err != nil {
+			return err
 		}
 	}
 }

@@ -1,7 +1,8 @@
 package delivery
 
 import (
-	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
+	"context"
+
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
@@ -17,14 +18,10 @@ func lostHistory(assigned kafka.Assignment, checkpoint readmodel.Checkpoint, exi
 	return history.Lost(&checkpoint)
 }
 
-// acceptedLoss returns where to go on, if somebody decided that for the topic as it is now. A decision does not hold for
-// a topic of another identity, nor when more is gone than was decided about.
-func acceptedLoss(assigned kafka.Assignment, losses []apply.Loss) (next int64, decided bool) {
-	for _, loss := range losses {
-		sameTopic := loss.TopicID == nil || *loss.TopicID == assigned.TopicID
-		if sameTopic && loss.Next >= assigned.First && loss.Next <= assigned.End {
-			return loss.Next, true
-		}
+// goOn asks where to go on after lost history.
+func (h *Handler) goOn(ctx context.Context, assigned kafka.Assignment, checkpoint readmodel.Checkpoint, exists bool) (next int64, decided bool, err error) {
+	if !exists {
+		return h.applier.GoOn(ctx, assigned, nil)
 	}
-	return 0, false
+	return h.applier.GoOn(ctx, assigned, &checkpoint)
 }

@@ -110,12 +110,17 @@ func losses(ctx context.Context, pool *postgres.Pool, admin *kafka.Admin, versio
 	for _, r := range topic.Partitions {
 		checkpoint := status.Find(checkpoints, topic.Name, r.Number)
 		held := readmodel.History{Topic: topic.Name, TopicID: topic.ID, Partition: r.Number, First: r.First, End: r.End}
-		if held.Lost(checkpoint) != nil {
-			decisions = append(decisions, decision.Decision{
-				Verb: decision.AcceptLoss, ReadModel: version.Name, TopicID: topic.ID,
-				Position: position.Position{Topic: topic.Name, Partition: r.Number, Offset: held.GoOn(checkpoint)},
-			})
+		if held.Lost(checkpoint) == nil {
+			continue
 		}
+		accept := decision.Decision{
+			Verb: decision.AcceptLoss, ReadModel: version.Name, TopicID: topic.ID,
+			Position: position.Position{Topic: topic.Name, Partition: r.Number, Offset: held.GoOn(checkpoint)},
+		}
+		if checkpoint != nil {
+			accept.Checkpoint = &checkpoint.Next
+		}
+		decisions = append(decisions, accept)
 	}
 	return decisions, nil
 }

@@ -68,6 +68,7 @@ CREATE TABLE counterfoil.decisions (
     partition         integer     NOT NULL,
     "offset"          bigint      NOT NULL,
     topic_id          uuid,
+    checkpoint        bigint,
     reason            text        NOT NULL,
     decided_by        text        NOT NULL,
     decided_at        timestamptz NOT NULL,
