@@ -40,17 +40,17 @@ func (s session) decisions(t *testing.T) {
 	s.do(t, "parked", "list", "--since=yesterday").requireCode(t, 2)
 	requireText(t, s.do(t, "parked", "replay-all", "--reason=x", "--dry-run").requireCode(t, 0).stdout, at, "would be decided")
 
-	decide := func(args ...string) string {
-		outcomes := decode[[]target.Outcome](t, s.do(t, append(args, at, "--reason=the sender was wrong", "-o", "json")...).requireCode(t, 0))
+	decide := func(code int, args ...string) string {
+		outcomes := decode[[]target.Outcome](t, s.do(t, append(args, at, "--reason=the sender was wrong", "-o", "json")...).requireCode(t, code))
 		if len(outcomes) != 1 || outcomes[0].Position != at {
 			t.Fatalf("decided %+v", outcomes)
 		}
 		return outcomes[0].Effect
 	}
-	if effect := decide("parked", "retry"); effect != "it still cannot apply" {
+	if effect := decide(5, "parked", "retry"); effect != "it still cannot apply" {
 		t.Errorf("the retry came to %q", effect)
 	}
-	if effect := decide("parked", "discard", "--by=test"); effect != "discarded; 1 that waited behind it went on" {
+	if effect := decide(0, "parked", "discard", "--by=test"); effect != "discarded; 1 that waited behind it went on" {
 		t.Errorf("the decision came to %q", effect)
 	}
 	s.find(t, "trace-me", "discarded")

@@ -65,7 +65,7 @@ func validPort(name string, port int) error {
 // withDefaults fills what a caller who did not read the environment left at zero and what must not be zero.
 func (c Config) withDefaults() Config {
 	c.QueryTimeout = cmp.Or(c.QueryTimeout, 5*time.Second)
-	c.MaxWaiting = cmp.Or(c.MaxWaiting, 10_000)
+	c.MaxWaiting = cmp.Or(c.MaxWaiting, 4096)
 	c.Database.MaxConns = cmp.Or(c.Database.MaxConns, 16)
 	c.LogOutput = cmp.Or[io.Writer](c.LogOutput, os.Stdout)
 	return c

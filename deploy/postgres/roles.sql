@@ -19,5 +19,8 @@ ALTER ROLE counterfoil_writer LOGIN PASSWORD :'writer_password';
 -- Answers queries, and can do nothing but SELECT.
 ALTER ROLE counterfoil_reader LOGIN PASSWORD :'reader_password';
 
+-- So that the owner can drop its database although the others are connected to it.
+GRANT counterfoil_writer, counterfoil_reader TO counterfoil_owner;
+
 SELECT 'CREATE DATABASE counterfoil OWNER counterfoil_owner'
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'counterfoil') \gexec

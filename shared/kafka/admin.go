@@ -131,5 +131,8 @@ func topicID(client sarama.Client, topic string) (uuid.UUID, error) {
 	if len(response.Topics) != 1 {
 		return uuid.Nil, nil
 	}
+	if err := response.Topics[0].Err; err != sarama.ErrNoError {
+		return uuid.Nil, err // a broker that does not know the topic yet says nothing of its identity
+	}
 	return uuid.UUID(response.Topics[0].Uuid), nil
 }

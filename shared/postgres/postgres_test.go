@@ -123,6 +123,28 @@ func TestG9_OnlyARoleThatCanDoNoMoreThanSelectPasses(t *testing.T) {
 		}
 		exec(t, owner, strings.NewReplacer("GRANT", "REVOKE", " TO ", " FROM ").Replace(grant))
 	}
+	// A right that is not inherited can still be taken by SET ROLE. Roles belong to the server, so this one is the test's own.
+	sneaky := "sneaky_" + db.Name
+	super := connect(t, db.SuperURL)
+	exec(t, super, `CREATE ROLE `+sneaky+` LOGIN NOINHERIT PASSWORD 'sneaky'`)
+	exec(t, super, `GRANT counterfoil_writer TO `+sneaky)
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), db.SuperURL)
+		if err == nil {
+			_, err = conn.Exec(context.Background(), `DROP ROLE `+sneaky)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	pool, err := postgres.Connect(t.Context(), postgres.Config{URL: db.ReaderURL, Username: sneaky, Password: "sneaky"}, "test", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if err := postgres.RequireReadOnly(t.Context(), pool); !fault.Is(err, fault.Misconfigured) {
+		t.Errorf("a role that may become the writer passes: %v", err)
+	}
 	if err := check(db.ReaderURL); err != nil {
 		t.Errorf("after the rights were taken back the reader is refused: %v", err)
 	}

@@ -50,6 +50,10 @@ func Bootstrap(ctx context.Context, superuserURL, database string, roles Roles) 
 			return fmt.Errorf("create role %s: %w", role.name, err)
 		}
 	}
+	// So that the owner can drop its database although the others are connected to it.
+	if _, err := conn.Exec(ctx, fmt.Sprintf(`GRANT %s, %s TO %s`, WriterRole, ReaderRole, OwnerRole)); err != nil {
+		return fmt.Errorf("make the owner a member of the other roles: %w", err)
+	}
 	return createDatabase(ctx, conn, database, OwnerRole)
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
 	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/decision"
-	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
@@ -54,21 +53,16 @@ func (a *Applier) Resume(context.Context) error { return nil }
 func (a *Applier) Apply(ctx context.Context, expected int64, records []kafka.Record) (apply.Result, error) {
 	result := apply.Result{Next: expected}
 	for _, record := range records {
-		parked, err := a.one(ctx, result.Next, record)
-		if err != nil {
+		if err := a.one(ctx, result.Next, record); err != nil {
 			return result, fmt.Errorf("apply the decision at %s: %w", record.Position, postgres.Classify(err))
 		}
-		if parked != nil {
-			result.Parked = append(result.Parked, *parked)
-		} else {
-			result.Applied++
-		}
+		result.Applied++
 		result.Next = record.Position.Offset + 1
 	}
 	return result, nil
 }
 
-func (a *Applier) one(ctx context.Context, expected int64, record kafka.Record) (parked *apply.Parked, err error) {
+func (a *Applier) one(ctx context.Context, expected int64, record kafka.Record) (err error) {
 	partition := kafka.Partition{Topic: record.Position.Topic, Number: record.Position.Partition}
 	d, parseErr := decision.Parse(record.Value)
 	effect := ""
@@ -91,15 +85,17 @@ func (a *Applier) one(ctx context.Context, expected int64, record kafka.Record) 
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	crash.Here("control: committed")
 	if parseErr != nil {
-		return &apply.Parked{Record: record, Fault: fault.New(fault.CodeUndecodable, parseErr.Error(), nil)}, nil
+		a.log.WarnContext(ctx, "passed over a record of the control topic that decides nothing", "topic", record.Position.Topic,
+			"partition", record.Position.Partition, "offset", record.Position.Offset, "error", parseErr)
+		return nil
 	}
 	a.log.InfoContext(ctx, "decided", "decision", d.Verb, "read_model", d.ReadModel, "topic", d.Position.Topic,
 		"partition", d.Position.Partition, "offset", d.Position.Offset, "by", d.By, "reason", d.Reason, "effect", effect)
-	return nil, nil
+	return nil
 }
 
 // record keeps the decision where it is found by what it is about.

@@ -18,14 +18,15 @@ const lookAgain = 50 * time.Millisecond
 
 // accompany tells when everything is ready, and when it stops.
 func (s *stack) accompany(ctx context.Context, p *show.Printer, j *journals) error {
+	// Before anything is ready: what is not, is looked into with the tools that need this.
+	if err := s.writeEnv(); err != nil {
+		return err
+	}
 	if err := s.awaitReady(ctx, p); err != nil {
 		return err
 	}
 	if ctx.Err() == nil {
 		j.started.Store(true)
-		if err := s.writeEnv(); err != nil {
-			return err
-		}
 		if err := p.Result(s.summary(), s.page); err != nil {
 			return err
 		}

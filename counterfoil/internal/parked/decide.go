@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/counterfoil/counterfoil/counterfoil/internal/exit"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/show"
@@ -23,7 +25,7 @@ type choice struct {
 const howDecisionsWork = `
 A decision is recorded in the control topic with reason and person, holds for all versions of the read model, and is taken
 again by a rebuild. The exit code is 3 when nothing is parked there, or when the decisions are recorded but were not
-carried out in time.`
+carried out in time, and 5 when a retried record still cannot apply.`
 
 // Retry is `counterfoil parked retry`.
 type Retry struct{ choice }
@@ -120,8 +122,14 @@ func (c choice) decide(ctx context.Context, p *show.Printer, verb decision.Verb,
 	if err := p.Result(outcomes, func(page *show.Page) { c.table(page, outcomes) }); err != nil {
 		return err
 	}
+	if decideErr == nil && verb == decision.Retry && slices.ContainsFunc(outcomes, stillParked) {
+		return exit.With(exit.Refused, errors.New("not all of them apply now; `counterfoil parked list` says why"))
+	}
 	return decideErr
 }
+
+// stillParked reports whether a retry came to nothing in a version.
+func stillParked(o target.Outcome) bool { return strings.Contains(o.Effect, "still cannot apply") }
 
 // about returns one decision for each record, however many versions parked it.
 func about(verb decision.Verb, records []readmodel.ParkedRecord) []decision.Decision {
