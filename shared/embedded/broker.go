@@ -41,6 +41,7 @@ type Broker struct {
 	cluster *kfake.Cluster
 	addr    string
 	log     *brokerLog
+	ghosts  *ghosts
 	lock    *filelock.Lock
 	close   func() error
 }
@@ -72,9 +73,19 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		}
 		opts = append(opts, kfake.DataDir(dir), kfake.SyncWrites())
 	}
-	if cfg.AdvertisedPort != 0 {
-		opts = append(opts, kfake.ListenFn(advertising(cfg.AdvertisedPort)))
-	}
+	var address string // where it listens
+	opts = append(opts, kfake.ListenFn(func(network, at string) (net.Listener, error) {
+		listener, err := net.Listen(network, at)
+		if err != nil {
+			return nil, err
+		}
+		address = listener.Addr().String()
+		if cfg.AdvertisedPort == 0 {
+			return listener, nil
+		}
+		// kfake tells its clients what its listener says of itself.
+		return elsewhere{listener, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: cfg.AdvertisedPort}}, nil
+	}))
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		err = errors.Join(err, b.unlock())
@@ -84,6 +95,10 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	b.cluster = cluster
+	if b.ghosts, err = watchForGhosts(cluster, address); err != nil {
+		cluster.Close()
+		return nil, fmt.Errorf("start broker: %w", errors.Join(err, b.unlock()))
+	}
 	b.addr = cluster.ListenAddrs()[0]
 	b.close = sync.OnceValue(b.closeOnce)
 	b.log.log.Info("embedded broker started", "addr", b.addr, "dir", cfg.Dir)
@@ -101,6 +116,7 @@ func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 func (b *Broker) Close() error { return b.close() }
 
 func (b *Broker) closeOnce() error {
+	b.ghosts.close()
 	// kfake only logs it when it cannot write its state.
 	b.log.collect()
 	b.cluster.Close()
@@ -117,18 +133,6 @@ func (b *Broker) unlock() error {
 		return nil
 	}
 	return b.lock.Release()
-}
-
-// advertising returns what listens where it is told to and says that it listens
-// on the port, because that is what kfake tells its clients.
-func advertising(port int) func(network, address string) (net.Listener, error) {
-	return func(network, address string) (net.Listener, error) {
-		listener, err := net.Listen(network, address)
-		if err != nil {
-			return nil, err
-		}
-		return elsewhere{listener, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}}, nil
-	}
 }
 
 // elsewhere is a listener that gives another address than its own.

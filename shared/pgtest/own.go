@@ -27,7 +27,11 @@ func Own(t testing.TB) *Server {
 	}
 	s := &Server{t: t, dir: dir}
 	t.Cleanup(s.remove)
-	s.start(0)
+	port, err := embedded.StablePort()
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	s.start(port)
 	return s
 }
 

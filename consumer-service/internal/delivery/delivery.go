@@ -209,7 +209,7 @@ func (h *Handler) deliver(ctx context.Context, p *partition, records []kafka.Rec
 		}
 		p.fail(err)
 		h.metrics.failed(h, err)
-		if fault.Is(err, fault.Fenced) {
+		if fault.Of(err).Kind().Treatment() == fault.Reload {
 			// Somebody else, or a commit of ours whose answer was lost, moved the checkpoint, and may have parked keys
 			// that this session does not know of. A new session begins with what is true now.
 			h.log.WarnContext(ctx, "fenced, beginning anew", "topic", p.Topic, "partition", p.Number, "expected", p.position(), "error", err)

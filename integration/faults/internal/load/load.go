@@ -75,7 +75,9 @@ const remembered = 3000
 // New returns a client that Start sets going.
 func New(cfg Config) *Client {
 	limits := func(patience time.Duration) *http.Client {
-		return &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: writers, IdleConnTimeout: 30 * time.Second}}
+		// One connection a request: net/http repeats a request with an Idempotency-Key by itself when a connection that it used
+		// before breaks, and then the ledger would not know of the first one.
+		return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	}
 	return &Client{
 		cfg: cfg, command: limits(commandPatience), query: limits(queryPatience),

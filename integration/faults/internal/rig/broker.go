@@ -70,6 +70,7 @@ type Broker struct {
 	dir        string
 	advertised int
 	process    *child.Process
+	frozen     bool
 	orders     *os.File
 	answers    *bufio.Scanner
 }
@@ -134,16 +135,26 @@ func (b *Broker) Fault(name, topic string) {
 
 // Kill ends the broker with SIGKILL. It may be called again.
 func (b *Broker) Kill() {
+	b.frozen = false
 	_ = b.process.Signal(syscall.SIGKILL)
 	<-b.process.Done()
 	_ = b.orders.Close()
 }
 
-// Freeze and Thaw stop the broker and let it run on.
-func (b *Broker) Freeze() { _ = b.process.Signal(syscall.SIGSTOP) }
+// Freeze stops the broker from running until Thaw.
+func (b *Broker) Freeze() {
+	_ = b.process.Signal(syscall.SIGSTOP)
+	b.frozen = true
+}
 
 // Thaw lets the broker run on.
-func (b *Broker) Thaw() { _ = b.process.Signal(syscall.SIGCONT) }
+func (b *Broker) Thaw() {
+	_ = b.process.Signal(syscall.SIGCONT)
+	b.frozen = false
+}
+
+// Frozen reports whether the broker was stopped by Freeze.
+func (b *Broker) Frozen() bool { return b.frozen }
 
 // Running reports whether the broker has not ended.
 func (b *Broker) Running() bool {
@@ -157,15 +168,14 @@ func (b *Broker) Running() bool {
 
 func (b *Broker) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(b.Port)) }
 
-// freePort returns a port on which nobody listens.
+// freePort returns a port that stays free while its server is away.
 func freePort(t testing.TB) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := embedded.StablePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().(*net.TCPAddr).Port
+	return port
 }
 
 // short is for what is expected to be there at once.

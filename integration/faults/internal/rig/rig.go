@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/counterfoil/counterfoil/integration/faults/internal/check"
@@ -57,6 +58,9 @@ type Rig struct {
 	loading bool
 	asked   map[string]bool // commands whose last answer was observed
 	away    bool            // PostgreSQL does not run
+
+	lock     *pgx.Conn // holds the table
+	settings bool      // of the database were changed
 }
 
 // SessionTimeout is after how long the group takes a silent consumer's partitions away: the shortest that Kafka allows.
@@ -78,8 +82,13 @@ func New(t testing.TB, cfg Config) *Rig {
 	r.Server = pgtest.Own(t)
 	r.DB = r.Server.Database()
 	r.Postgres = newProxy(t, "postgres", freePort(t), portOf(t, r.DB.OwnerURL))
-	var err error
-	if r.pool, err = pgxpool.New(context.Background(), r.DB.SuperURL); err != nil {
+	settings, err := pgxpool.ParseConfig(r.DB.SuperURL)
+	if err != nil {
+		t.Fatal("a database URL cannot be read")
+	}
+	settings.MaxConns = 4
+	settings.ConnConfig.RuntimeParams["default_transaction_read_only"] = "off" // whatever ReadOnly does
+	if r.pool, err = pgxpool.NewWithConfig(context.Background(), settings); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.pool.Close)
@@ -176,13 +185,23 @@ func (r *Rig) Services() []*Service {
 	return append([]*Service{r.Command, r.Query}, r.Consumers...)
 }
 
+// Consumer returns one of the consumer-services, picked by n.
+func (r *Rig) Consumer(n int) *Service { return r.Consumers[n%len(r.Consumers)] }
+
 // PostgresAway ends PostgreSQL as a crash would, until PostgresBack.
 func (r *Rig) PostgresAway() {
 	r.t.Helper()
+	if r.away {
+		return
+	}
+	r.unlockTable()
 	r.Postgres.Down()
 	r.Server.Away()
 	r.away = true
 }
+
+// PostgresIsAway reports whether PostgreSQL was ended and is not back.
+func (r *Rig) PostgresIsAway() bool { return r.away }
 
 // PostgresBack starts PostgreSQL again.
 func (r *Rig) PostgresBack() {
@@ -225,9 +244,12 @@ func (r *Rig) Heal() {
 	r.PostgresBack()
 	r.Postgres.Clean()
 	r.Postgres.Up()
-	r.Super(fmt.Sprintf(`ALTER DATABASE %q RESET ALL`, r.DB.Name))
+	r.resetDatabase()
 	for _, s := range r.Services() {
 		s.Thaw()
+		if s.armed {
+			s.Kill()
+		}
 		if s.process != nil && !s.Running() {
 			s.ended()
 		}
@@ -351,6 +373,7 @@ func (r *Rig) Longest() (accepting, applying time.Duration) {
 }
 
 func (r *Rig) close() {
+	r.unlockTable()
 	if r.loading {
 		_ = r.Load.Pause()
 	}

@@ -24,6 +24,7 @@ type Service struct {
 	port, admin int
 	process     *process.Process
 	frozen      bool
+	armed       bool  // this life has environment of its own
 	peak        int64 // bytes that it had at most, of all of its lives that were measured
 }
 
@@ -43,6 +44,7 @@ func (s *Service) Start(environment ...string) {
 	if s.Running() {
 		s.t.Fatalf("%s runs already", s.Name)
 	}
+	s.armed = len(environment) > 0
 	s.process = process.Start(s.t, s.program, append(s.environment, environment...)...)
 }
 
@@ -165,15 +167,20 @@ func (s *Service) Peak() int64 {
 	return s.peak
 }
 
-// show returns the last lines that the service wrote in this life.
+// show returns the last lines that the service wrote in this life, but those of normal work.
 func (s *Service) show() string {
 	if s.process == nil {
 		return s.Name + " does not run"
 	}
-	lines := strings.Split(s.process.Output(), "\n")
+	var lines []string
+	for line := range strings.Lines(s.process.Output()) {
+		if !strings.Contains(line, `"msg":"batch"`) && !strings.Contains(line, `"msg":"request"`) {
+			lines = append(lines, line)
+		}
+	}
 	const most = 40
 	lines = lines[max(0, len(lines)-most):]
-	return s.Name + " wrote last:\n" + strings.Join(lines, "\n")
+	return s.Name + " wrote last:\n" + strings.Join(lines, "")
 }
 
 // until tries until try returns nil; the error is try's last one.
