@@ -1,7 +1,7 @@
 # Every verb of this repository. The two that a newcomer needs do without make: go run ./counterfoil dev, go test work.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test race lint verify apache postman mutants faults soak
+.PHONY: help up down dev test race lint verify apache postman mutants faults soak limits
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ mutants: ## show that the tests catch plausible mistakes (takes a quarter of an 
 
 faults: ## break everything, one by one and in random sequence, and check what is there (SEED=n repeats)
 	FAULTS=1 go test -count=1 -v -timeout 30m -run TestFaults ./integration/faults
+
+limits: ## hold thousands of connections, hostile records and slow clients, and measure memory
+	LIMITS=1 go test -count=1 ./integration/limits
 
 soak: ## random faults for DURATION (such as 30m), with a report in docs/soak.md
 	DURATION=$(or $(DURATION),30m) go test -count=1 -v -timeout 24h -run TestSoak ./integration/faults

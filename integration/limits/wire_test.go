@@ -43,7 +43,15 @@ func dialMany(t *testing.T, service *client.Service, n int) []*wire {
 			return err
 		}
 		wires[i] = &wire{conn, bufio.NewReaderSize(conn, 512)}
-		return conn.SetDeadline(time.Now().Add(2 * await.Patience))
+		if err := conn.SetDeadline(time.Now().Add(2 * await.Patience)); err != nil {
+			return err
+		}
+		// A connection that says nothing is cut after 5 s, which dialing them all may take.
+		if err := wires[i].request(http.MethodGet, "/livez"); err != nil {
+			return err
+		}
+		_, err = wires[i].answer()
+		return err
 	})
 	return wires
 }

@@ -42,6 +42,11 @@ var mutants = []mutant{
 		apply, "TestG4_",
 	},
 	{
+		"what was fenced is forgotten", "consumer-service/internal/delivery/delivery.go",
+		"\"expected\", p.position(), \"error\", err)\n\t\t\treturn false", "\"expected\", p.position(), \"error\", err)\n\t\t\treturn true",
+		consumer, "TestG4_AConsumerThatIsFenced",
+	},
+	{
 		"a new group begins at the newest record", "consumer-service/internal/delivery/delivery.go",
 		"begin[assigned.Partition] = p.next", "begin[assigned.Partition] = max(p.next, assigned.End)",
 		consumer, "TestG7_ANewGroup|TestG4_TheCheckpoint",
