@@ -84,6 +84,36 @@ func TestMigrate_ManyAtOnceDoItOnce(t *testing.T) {
 	exec(t, connect(t, db.ReaderURL), `SELECT * FROM counterfoil.checkpoints`)
 }
 
+func TestMigrate_WhatWasParkedBeforeGetsItsClass(t *testing.T) {
+	t.Parallel()
+	_, conn := newDatabase(t)
+	exec(t, conn, `ALTER TABLE counterfoil.parked DROP COLUMN class`)
+	exec(t, conn, `DELETE FROM counterfoil.migrations WHERE number >= 2`)
+	exec(t, conn, `
+		INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, headers)
+		SELECT 'm', 1, 't', 0, n, 'parked', code, '', '', '[]'
+		FROM unnest(ARRAY['undecodable', 'refused-by-database', 'behind-parked', 'discarded']) WITH ORDINALITY AS u (code, n)`)
+	if err := postgres.Migrate(t.Context(), conn, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(t.Context(), `SELECT code, class FROM counterfoil.parked ORDER BY "offset"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var code, class string
+	n := 0
+	_, err = pgx.ForEachRow(rows, []any{&code, &class}, func() error {
+		n++
+		if want := fault.Code(code).Class(); class != string(want) {
+			t.Errorf("%s is of class %s, want %s", code, class, want)
+		}
+		return nil
+	})
+	if err != nil || n != 4 {
+		t.Errorf("%d rows of 4, error %v", n, err)
+	}
+}
+
 func TestMigrate_ADatabaseFromTheFutureIsRefused(t *testing.T) {
 	t.Parallel()
 	_, conn := newDatabase(t)

@@ -31,6 +31,7 @@ type ParkedRecord struct {
 	Position      position.Position `json:"-"`
 	At            string            `json:"position"`
 	State         string            `json:"state"`
+	Class         string            `json:"class"`
 	Code          string            `json:"code"`
 	Reason        string            `json:"reason"`
 	Attempts      int               `json:"attempts"`
@@ -44,7 +45,7 @@ type ParkedRecord struct {
 func ListParked(ctx context.Context, db Database, f ParkedFilter) ([]ParkedRecord, error) {
 	where, args := f.where()
 	rows, err := db.Query(ctx, `
-		SELECT p.read_model, p.version, p.topic, p.partition, p."offset", p.state, p.code, p.reason, p.attempts,
+		SELECT p.read_model, p.version, p.topic, p.partition, p."offset", p.state, p.class, p.code, p.reason, p.attempts,
 			p.correlation_id, p.parked_at, p.last_attempt_at,
 			CASE WHEN p.state = 'parked' THEN (
 				SELECT count(*) FROM counterfoil.parked w
@@ -57,8 +58,8 @@ func ListParked(ctx context.Context, db Database, f ParkedFilter) ([]ParkedRecor
 		return nil, err
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (r ParkedRecord, err error) {
-		err = row.Scan(&r.ReadModel, &r.Version, &r.Position.Topic, &r.Position.Partition, &r.Position.Offset, &r.State, &r.Code,
-			&r.Reason, &r.Attempts, &r.CorrelationID, &r.ParkedAt, &r.LastAttemptAt, &r.Waiting)
+		err = row.Scan(&r.ReadModel, &r.Version, &r.Position.Topic, &r.Position.Partition, &r.Position.Offset, &r.State, &r.Class,
+			&r.Code, &r.Reason, &r.Attempts, &r.CorrelationID, &r.ParkedAt, &r.LastAttemptAt, &r.Waiting)
 		r.At = r.Position.String()
 		return r, err
 	})

@@ -77,11 +77,11 @@ func table(page *show.Page, records []readmodel.ParkedRecord) {
 	for _, r := range records {
 		rows = append(rows, []show.Cell{
 			show.Text(r.At), show.Text(fmt.Sprintf("%s/v%d", r.ReadModel, r.Version)), {Text: r.State, Tone: tones[r.State]},
-			show.Text(r.Code), show.Text(r.Reason), show.Text(strconv.Itoa(r.Attempts)), show.Text(strconv.Itoa(r.Waiting)),
+			show.Text(r.Class), show.Text(r.Code), show.Text(r.Reason), show.Text(strconv.Itoa(r.Attempts)), show.Text(strconv.Itoa(r.Waiting)),
 			show.Text(r.ParkedAt.UTC().Format(time.RFC3339)), show.Text(r.CorrelationID),
 		})
 	}
-	page.Table([]string{"position", "read model", "state", "code", "reason", "attempts", "behind it", "parked at", "correlation id"}, rows)
+	page.Table([]string{"position", "read model", "state", "class", "code", "reason", "attempts", "behind it", "parked at", "correlation id"}, rows)
 }
 
 // none is the error of a command that found nothing to decide about.
