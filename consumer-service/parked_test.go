@@ -144,3 +144,61 @@ func TestControl_NonsenseInTheControlTopicHoldsNothing(t *testing.T) {
 		"there is no such read model | the record is not parked | discarded; 2 that waited behind it went on"))
 	w.eventually(`SELECT next_offset FROM counterfoil.checkpoints WHERE group_id LIKE '%counterfoil.control'`, "7")
 }
+
+func TestControl_ADecisionThatPostgreSQLRefusesHoldsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	c := w.run("a", nil)
+	w.produceSomeParked()
+	w.eventually(checkpoint, "4")
+	w.mustQuery(`ALTER TABLE counterfoil.decisions ADD CHECK (decided_by <> 'nobody')`)
+	refused := w.about(decision.Discard, 0)
+	refused.By = "nobody"
+	w.decide(refused)
+	w.decide(w.about(decision.Discard, 0))
+	w.eventually(`SELECT decided_by, ' ', effect FROM counterfoil.decisions`, "test discarded; 2 that waited behind it went on")
+	_, metrics := c.get(t, c.admin+"/metrics")
+	if !strings.Contains(metrics, "\ncounterfoil_decisions_passed_over_total 1\n") {
+		t.Error("the metrics do not count the decision that was passed over")
+	}
+}
+
+// A new group is a rebuild: it parks what its code cannot apply, and takes the decisions as an empty database does.
+func TestG7_ANewGroupParksAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	first := w.run("a", nil)
+	w.eventually(checkpoint, "0")
+	w.mustQuery(`ALTER TABLE timestamp_v1.timestamp_records ADD CONSTRAINT early CHECK (event_timestamp < '2010-01-01')`)
+	mended, retried := uuid.New(), uuid.New()
+	kafkatest.Produce(t, w.topic, timestamp(mended, "2020-01-01T00:00:00Z"), timestamp(mended, "2005-01-01T00:00:00Z"), broken(retried))
+	w.produceSomeParked()
+	w.eventually(checkpoint, "7")
+	w.decide(w.about(decision.Discard, 3))
+	w.decide(w.about(decision.Retry, 2))
+	w.eventually(`SELECT count(*) FROM counterfoil.decisions WHERE effect <> ''`, "2")
+	const before = "0 parked refused-by-database\n1 waiting behind-parked\n2 parked missing-field\n3 discarded missing-field\n4 parked refused-by-database\n" +
+		"5 parked refused-by-database\n6 waiting behind-parked"
+	w.eventually(parkedRows, before)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.mustQuery(`ALTER TABLE timestamp_v1.timestamp_records DROP CONSTRAINT early`)
+	w.mustQuery(`TRUNCATE timestamp_records`)
+	w.run("b", nil)
+	const after = "2 parked missing-field\n3 discarded missing-field"
+	w.eventually(checkpointOf("b"), "7")
+	w.eventually(parkedRows, after)
+	rows := w.mustQuery(allRows)
+	if years := w.mustQuery(`SELECT string_agg(extract(year FROM event_timestamp)::text, ' ' ORDER BY event_timestamp) FROM timestamp_records`); years != "2020 2020 2021" {
+		t.Errorf("the rows are of the years %s", years)
+	}
+	w.asSuperuser(`DROP DATABASE ` + w.db.Name + ` WITH (FORCE)`)
+	w.eventually(checkpointOf("b"), "7")
+	w.eventually(parkedRows, after)
+	w.eventually(allRows, rows)
+}
+
+func checkpointOf(group string) string {
+	return `SELECT next_offset FROM counterfoil.checkpoints WHERE group_id LIKE '%.` + group + `.timestamp.v1'`
+}

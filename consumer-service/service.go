@@ -98,7 +98,7 @@ func (w wiring) consumers(declarations []*readmodel.Declaration) []service.Part 
 		handler := delivery.New(d.Name, d.Version, applier, prepare, w.log, w.metrics)
 		parts = append(parts, w.member(d.Label(), group, d.Source.Topic, handler))
 	}
-	decider := control.New(decisions, versions, w.log)
+	decider := control.New(decisions, versions, w.log, w.registry)
 	handler := delivery.New(control.Name, 1, decider, preparer.Control, w.log, w.metrics)
 	return append(parts, w.member(control.Name, decisions.Group, w.cfg.ControlTopic, handler))
 }

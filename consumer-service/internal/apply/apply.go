@@ -7,13 +7,16 @@ package apply
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/position"
+	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
@@ -38,6 +41,26 @@ func New(pool *pgxpool.Pool, d *readmodel.Declaration, group string) *Applier {
 		insert: insertSQL(d), differing: differingSQL(d),
 		holds: map[kafka.Partition]bool{}, inserts: map[kafka.Partition]int{}, discards: map[position.Position]bool{},
 	}
+}
+
+// Begin makes the partition's checkpoint exist; see Ledger. A group that had none applies all records from there on, and so
+// parks anew what it cannot apply: what an earlier group parked there is forgotten, as in an empty database (G7). It may be
+// that this group's code can apply it.
+func (a *Applier) Begin(ctx context.Context, assigned kafka.Assignment, next int64, anew bool) error {
+	return postgres.Classify(pgx.BeginFunc(ctx, a.Pool, func(tx pgx.Tx) error {
+		first, err := a.begin(ctx, tx, assigned, next, anew)
+		if err != nil || !first {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			DELETE FROM counterfoil.parked
+			WHERE read_model = $1 AND version = $2 AND topic = $3 AND partition = $4 AND "offset" >= $5`,
+			a.declaration.Name, a.declaration.Version, assigned.Topic, assigned.Number, next)
+		if err != nil {
+			return fmt.Errorf("forget what was parked in %s/%d: %w", assigned.Topic, assigned.Number, err)
+		}
+		return nil
+	}))
 }
 
 // Result says what became of the records of a batch.

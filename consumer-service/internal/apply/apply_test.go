@@ -12,6 +12,7 @@ import (
 
 	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
 	"github.com/counterfoil/counterfoil/consumer-service/internal/rebuild"
+	"github.com/counterfoil/counterfoil/shared/decision"
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/pgtest"
@@ -218,4 +219,89 @@ func TestG3_ALargeBatchIsOneRowEachHoweverOftenItComes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A decision goes on where it was when the process ended between two of its pages, in order, and what comes meanwhile
+// waits in line.
+func TestG6_WhatWaitsGoesOnInPages(t *testing.T) {
+	t.Parallel()
+	m := newModel(t)
+	batch := records(0, make([]int, 251)...)
+	key := uuid.New()
+	again := func(r *kafka.Record, year int) {
+		r.Key = []byte(key.String())
+		r.Value = fmt.Appendf(nil, `{"command_id":"%s","event_timestamp":"%04d-01-01T00:00:00Z"}`, key, year)
+	}
+	for i := range batch {
+		again(&batch[i], 2000+i)
+	}
+	batch[0].Value = []byte("{}")
+	m.apply(0, batch)
+	discard := decision.Decision{Verb: decision.Discard, ReadModel: "timestamp", Position: batch[0].Position, Reason: "r", By: "b"}
+	if got := m.decide(discard); got.Effect != "" || !got.More || got.Released != 100 {
+		t.Fatalf("the first page came to %+v", got)
+	}
+	late := records(251, 2900)
+	again(&late[0], 2900)
+	m.apply(251, late)
+	const states = `SELECT string_agg(DISTINCT state, ' ' ORDER BY state) || ' ' || count(*) FROM counterfoil.parked`
+	m.require(states, "parked waiting 152")
+	for _, want := range []apply.Decided{{Released: 100, More: true}, {Effect: "discarded", Released: 51}, {Effect: "the record is not parked"}} {
+		if got := m.decide(discard); got != want {
+			t.Errorf("a page came to %+v, want %+v", got, want)
+		}
+	}
+	m.require(states, "discarded 1")
+	m.require(`SELECT extract(year FROM event_timestamp)::int FROM timestamp_v1.timestamp_records`, 2001)
+}
+
+func (m *model) apply(expected int64, batch []kafka.Record) {
+	m.t.Helper()
+	if _, err := m.applier.Apply(m.t.Context(), expected, batch); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *model) decide(d decision.Decision) (result apply.Decided) {
+	m.t.Helper()
+	err := pgx.BeginFunc(m.t.Context(), m.pool, func(tx pgx.Tx) (err error) {
+		result, err = m.applier.Decide(m.t.Context(), tx, d)
+		return err
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return result
+}
+
+// The topic was made anew and its loss accepted: what cannot apply now is parked, although an older record was parked at
+// the same place.
+func TestG5_ARecordAtThePlaceOfAnOlderOneIsParked(t *testing.T) {
+	t.Parallel()
+	m := newModel(t)
+	batch := records(0, 2001)
+	batch[0].Value = []byte("older")
+	m.apply(0, batch)
+	if err := m.applier.Begin(t.Context(), kafka.Assignment{Partition: kafka.Partition{Topic: topic}}, 0, true); err != nil {
+		t.Fatal(err)
+	}
+	batch[0].Value = []byte("newer")
+	m.apply(0, batch)
+	m.require(`SELECT string_agg(convert_from(value, 'UTF8'), ' ') FROM counterfoil.parked`, "newer")
+}
+
+func TestParked_HasTheClassOfWhatStandsInItsWay(t *testing.T) {
+	t.Parallel()
+	m := newModel(t)
+	if _, err := m.pool.Exec(t.Context(), `ALTER TABLE timestamp_v1.timestamp_records ADD CHECK (event_timestamp < '2100-01-01')`); err != nil {
+		t.Fatal(err)
+	}
+	batch := records(0, 2001, 2999, 2002, 2999)
+	batch[0].Value = []byte("{}")
+	batch[2].Key = batch[0].Key
+	m.apply(0, batch)
+	const classes = `SELECT string_agg("offset" || class, ' ' ORDER BY "offset") FROM counterfoil.parked`
+	m.require(classes, "0record 1database 2order 3database")
+	m.decide(decision.Decision{Verb: decision.Discard, ReadModel: "timestamp", Position: batch[0].Position, Reason: "r", By: "b"}) // the one behind it cannot apply either: its key is another's
+	m.require(classes, "0record 1database 2record 3database")
 }

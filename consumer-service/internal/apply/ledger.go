@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -37,15 +38,16 @@ func (l Ledger) Move(ctx context.Context, tx pgx.Tx, partition kafka.Partition, 
 	return nil
 }
 
-// Lock holds the partition's checkpoint for the transaction, so that no batch of the partition commits meanwhile.
-func (l Ledger) Lock(ctx context.Context, tx pgx.Tx, partition kafka.Partition) error {
-	_, err := tx.Exec(ctx, `
-		SELECT FROM counterfoil.checkpoints WHERE group_id = $1 AND topic = $2 AND partition = $3 FOR UPDATE`,
-		l.Group, partition.Topic, partition.Number)
-	if err != nil {
-		return fmt.Errorf("lock the checkpoint: %w", err)
+// Lock holds the partition's checkpoint for the transaction, so that no batch of the partition commits meanwhile, and
+// returns it; 0 where there is none.
+func (l Ledger) Lock(ctx context.Context, tx pgx.Tx, partition kafka.Partition) (next int64, err error) {
+	err = tx.QueryRow(ctx, `
+		SELECT next_offset FROM counterfoil.checkpoints WHERE group_id = $1 AND topic = $2 AND partition = $3 FOR UPDATE`,
+		l.Group, partition.Topic, partition.Number).Scan(&next)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("lock the checkpoint: %w", err)
 	}
-	return nil
+	return next, nil
 }
 
 // Checkpoints returns the group's checkpoints.
@@ -64,21 +66,29 @@ func (l Ledger) Checkpoints(ctx context.Context) (map[kafka.Partition]readmodel.
 // Begin makes the partition's checkpoint exist at the offset, and says which topic it belongs to. A checkpoint that exists
 // is moved only where anew says so.
 func (l Ledger) Begin(ctx context.Context, assigned kafka.Assignment, next int64, anew bool) error {
+	_, err := l.begin(ctx, l.Pool, assigned, next, anew)
+	return postgres.Classify(err)
+}
+
+// begin does what Begin does, and reports whether there was no checkpoint before.
+func (l Ledger) begin(ctx context.Context, db readmodel.Database, assigned kafka.Assignment, next int64, anew bool) (first bool, err error) {
 	var id *uuid.UUID
 	if assigned.TopicID != uuid.Nil {
 		id = &assigned.TopicID
 	}
-	_, err := l.Pool.Exec(ctx, `
-		INSERT INTO counterfoil.checkpoints AS c (group_id, topic, partition, next_offset, topic_id)
-		VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (group_id, topic, partition) DO UPDATE
-			SET topic_id = excluded.topic_id,
-				next_offset = CASE WHEN $6 THEN excluded.next_offset ELSE c.next_offset END,
-				changed_at = now()
-			WHERE $6 OR c.topic_id IS NULL AND excluded.topic_id IS NOT NULL`,
-		l.Group, assigned.Topic, assigned.Number, next, id, anew)
-	if err != nil {
-		return postgres.Classify(fmt.Errorf("begin %s/%d: %w", assigned.Topic, assigned.Number, err))
+	made, err := db.Exec(ctx, `
+		INSERT INTO counterfoil.checkpoints (group_id, topic, partition, next_offset, topic_id)
+		VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+		l.Group, assigned.Topic, assigned.Number, next, id)
+	if err == nil && made.RowsAffected() == 0 {
+		_, err = db.Exec(ctx, `
+			UPDATE counterfoil.checkpoints
+			SET topic_id = $5, next_offset = CASE WHEN $6 THEN $4 ELSE next_offset END, changed_at = now()
+			WHERE group_id = $1 AND topic = $2 AND partition = $3 AND ($6 OR topic_id IS NULL AND $5::uuid IS NOT NULL)`,
+			l.Group, assigned.Topic, assigned.Number, next, id, anew)
 	}
-	return nil
+	if err != nil {
+		return false, fmt.Errorf("begin %s/%d: %w", assigned.Topic, assigned.Number, err)
+	}
+	return made.RowsAffected() == 1, nil
 }

@@ -1,22 +1,23 @@
 // Package control applies the records of the control topic: what people decided about parked records and lost history.
 //
-// It promises that a decision is carried out in the transaction that records it and moves the checkpoint, once, for every
-// version of the read model that this process keeps; and that an empty database takes all decisions again (G7). Package
-// delivery brings it the records, as it does for read models.
+// It promises that a decision is carried out once, for every version of the read model that this process keeps, in the
+// transaction that records it and moves the checkpoint, or in several of bounded size of which the last one does; and that
+// an empty database takes all decisions again (G7). Package delivery brings it the records, as it does for read models.
 package control
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
 	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/decision"
+	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
@@ -28,13 +29,18 @@ const Name = "counterfoil.control"
 // Applier applies decisions.
 type Applier struct {
 	apply.Ledger
-	versions []*apply.Applier
-	log      *slog.Logger
+	versions   []*apply.Applier
+	log        *slog.Logger
+	passedOver prometheus.Counter
 }
 
 // New returns an applier of decisions about the versions, which has checkpoints of its own.
-func New(ledger apply.Ledger, versions []*apply.Applier, log *slog.Logger) *Applier {
-	return &Applier{Ledger: ledger, versions: versions, log: log}
+func New(ledger apply.Ledger, versions []*apply.Applier, log *slog.Logger, registry prometheus.Registerer) *Applier {
+	a := &Applier{Ledger: ledger, versions: versions, log: log, passedOver: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "counterfoil_decisions_passed_over_total", Help: "Records of the control topic that decide nothing or cannot be carried out.",
+	})}
+	registry.MustRegister(a.passedOver)
+	return a
 }
 
 // GoOn goes on by itself where the control topic lost its history: nobody could decide about that in the topic itself, and
@@ -48,54 +54,59 @@ func (a *Applier) GoOn(ctx context.Context, assigned kafka.Assignment, checkpoin
 // Resume has nothing to remember.
 func (a *Applier) Resume(context.Context) error { return nil }
 
-// Apply carries out the decisions one by one, each in a transaction of its own: they are few, and one that fails must not
-// hold those before it. A record that holds none is passed over with a warning; it stays in the topic.
+// Apply carries out the decisions one by one: they are few, and one that fails must not hold those before it. A record
+// that holds none, or one that PostgreSQL refuses, is passed over, counted and logged; it stays in the topic.
 func (a *Applier) Apply(ctx context.Context, expected int64, records []kafka.Record) (apply.Result, error) {
 	result := apply.Result{Next: expected}
 	for _, record := range records {
-		if err := a.one(ctx, result.Next, record); err != nil {
-			return result, fmt.Errorf("apply the decision at %s: %w", record.Position, postgres.Classify(err))
+		err := a.one(ctx, result.Next, record)
+		if fault.Is(err, fault.Unappliable) {
+			a.passedOver.Inc()
+			a.log.ErrorContext(ctx, "passed over a record of the control topic that cannot be carried out", "topic", record.Position.Topic,
+				"partition", record.Position.Partition, "offset", record.Position.Offset, "error", err)
+			err = a.pass(ctx, result.Next, record)
+		} else if err == nil {
+			result.Applied++
 		}
-		result.Applied++
+		if err != nil {
+			return result, fmt.Errorf("apply the decision at %s: %w", record.Position, err)
+		}
 		result.Next = record.Position.Offset + 1
 	}
 	return result, nil
 }
 
-func (a *Applier) one(ctx context.Context, expected int64, record kafka.Record) (err error) {
-	partition := kafka.Partition{Topic: record.Position.Topic, Number: record.Position.Partition}
-	d, parseErr := decision.Parse(record.Value)
-	effect := ""
-	err = pgx.BeginFunc(ctx, a.Pool, func(tx pgx.Tx) error {
-		if err := a.Move(ctx, tx, partition, expected, record.Position.Offset+1); err != nil || parseErr != nil {
-			return err
-		}
-		// Recorded first: a record of the decision's key that waits behind it may be discarded by an earlier one.
-		if err := a.record(ctx, tx, record, d); err != nil {
-			return err
-		}
-		crash.Here("control: decision recorded")
-		if effect, err = a.carryOut(ctx, tx, d); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `
-			UPDATE counterfoil.decisions SET effect = $4
-			WHERE control_topic = $1 AND control_partition = $2 AND control_offset = $3`,
-			record.Position.Topic, record.Position.Partition, record.Position.Offset, effect)
-		return err
-	})
+// one carries out one decision. Its errors are faults.
+func (a *Applier) one(ctx context.Context, expected int64, record kafka.Record) error {
+	d, err := decision.Parse(record.Value)
 	if err != nil {
-		return err
+		return fault.New(fault.CodeUndecodable, "the record decides nothing", err)
 	}
-	crash.Here("control: committed")
-	if parseErr != nil {
-		a.log.WarnContext(ctx, "passed over a record of the control topic that decides nothing", "topic", record.Position.Topic,
-			"partition", record.Position.Partition, "offset", record.Position.Offset, "error", parseErr)
-		return nil
+	c := carrying{expected: expected, record: record, decision: d, effects: make([]string, len(a.versions)), released: make([]int, len(a.versions))}
+	for done := false; !done; {
+		err := pgx.BeginFunc(ctx, a.Pool, func(tx pgx.Tx) (err error) {
+			done, err = a.page(ctx, tx, &c)
+			return err
+		})
+		if err != nil {
+			return postgres.Classify(err)
+		}
+		crash.Here("control: committed")
 	}
 	a.log.InfoContext(ctx, "decided", "decision", d.Verb, "read_model", d.ReadModel, "topic", d.Position.Topic,
-		"partition", d.Position.Partition, "offset", d.Position.Offset, "by", d.By, "reason", d.Reason, "effect", effect)
+		"partition", d.Position.Partition, "offset", d.Position.Offset, "by", d.By, "reason", d.Reason, "effect", c.effect())
 	return nil
+}
+
+// pass moves the checkpoint past a record, with no other effect.
+func (a *Applier) pass(ctx context.Context, expected int64, record kafka.Record) error {
+	return postgres.Classify(pgx.BeginFunc(ctx, a.Pool, func(tx pgx.Tx) error {
+		return a.Move(ctx, tx, partitionOf(record), expected, record.Position.Offset+1)
+	}))
+}
+
+func partitionOf(r kafka.Record) kafka.Partition {
+	return kafka.Partition{Topic: r.Position.Topic, Number: r.Position.Partition}
 }
 
 // record keeps the decision where it is found by what it is about.
@@ -115,27 +126,4 @@ func (a *Applier) record(ctx context.Context, tx pgx.Tx, record kafka.Record, d 
 		return fmt.Errorf("record the decision: %w", err)
 	}
 	return nil
-}
-
-// carryOut lets every version of the read model act on the decision. A decision about lost history is acted on by the
-// member that refuses the partition, which looks for it.
-func (a *Applier) carryOut(ctx context.Context, tx pgx.Tx, d decision.Decision) (string, error) {
-	if d.Verb == decision.AcceptLoss {
-		return "accepted", nil
-	}
-	var effects []string
-	for _, version := range a.versions {
-		if version.ReadModel() != d.ReadModel {
-			continue
-		}
-		effect, err := version.Decide(ctx, tx, d)
-		if err != nil {
-			return "", err
-		}
-		effects = append(effects, effect)
-	}
-	if len(effects) == 0 {
-		return "there is no such read model", nil
-	}
-	return strings.Join(effects, "; "), nil
 }
