@@ -96,17 +96,17 @@ func (w wiring) consumers(declarations []*readmodel.Declaration) []service.Part 
 			return control.Settled(ctx, w.cfg.Kafka, w.cfg.ControlTopic, decisions)
 		}
 		handler := delivery.New(d.Name, d.Version, applier, prepare, w.log, w.metrics)
-		parts = append(parts, w.member(d.Label(), group, d.Source.Topic, handler))
+		parts = append(parts, w.member(d.Label(), group, d.Topics(), handler))
 	}
 	decider := control.New(decisions, versions, w.log, w.registry)
 	handler := delivery.New(control.Name, 1, decider, preparer.Control, w.log, w.metrics)
-	return append(parts, w.member(control.Name, decisions.Group, w.cfg.ControlTopic, handler))
+	return append(parts, w.member(control.Name, decisions.Group, []string{w.cfg.ControlTopic}, handler))
 }
 
-// member returns the part that consumes one topic in one group, and adds what it knows of itself to readiness.
-func (w wiring) member(name, group, topic string, handler *delivery.Handler) service.Part {
+// member returns the part that consumes topics in one group, and adds what it knows of itself to readiness.
+func (w wiring) member(name, group string, topics []string, handler *delivery.Handler) service.Part {
 	member := kafka.NewGroup(kafka.GroupConfig{
-		Config: w.cfg.Kafka, GroupID: group, Topics: []string{topic}, SessionTimeout: w.cfg.SessionTimeout,
+		Config: w.cfg.Kafka, GroupID: group, Topics: topics, SessionTimeout: w.cfg.SessionTimeout,
 	}, handler, w.log, w.registry)
 	w.health.Add(func() web.Status {
 		ok, detail := delivery.Joined(member)

@@ -233,7 +233,9 @@ func (db *database) serveVersion2() {
 		if err := ensure(ctx, conn, &v2); err != nil {
 			return err
 		}
-		_, err := conn.Exec(ctx, `UPDATE counterfoil.serving SET version = 2 WHERE name = 'timestamp'`)
+		_, err := conn.Exec(ctx, `
+			UPDATE counterfoil.read_models SET state = 'ready' WHERE name = 'timestamp' AND version = 1;
+			UPDATE counterfoil.read_models SET state = 'serving' WHERE name = 'timestamp' AND version = 2`)
 		return err
 	})
 }

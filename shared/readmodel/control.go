@@ -23,13 +23,21 @@ const AppliedChannel = "counterfoil_applied"
 
 // Version is a row of the control table of versions.
 type Version struct {
-	Name    string
-	Number  int
-	Schema  string
-	Table   string
-	Group   string // the consumer group that applies records to it; "" before the first
-	Serving bool
+	Name        string
+	Number      int
+	Schema      string
+	Table       string // what readers select from
+	Group       string // the consumer group that applies records to it; "" before the first
+	State       State
+	Previous    bool   // it served before the one that serves now
+	Indexed     bool   // its declared indexes exist
+	AllowParked bool   // records that the serving version applied may be parked in this one
+	Builder     string // the process that alone applies records to it; "" where every consumer-service does
+	ChangedAt   time.Time
 }
+
+// Serving reports whether unscoped paths answer from the version.
+func (v Version) Serving() bool { return v.State == Serving }
 
 // Label returns the version's name as clients see it, such as timestamp/v1.
 func (v Version) Label() string { return v.Name + "/v" + strconv.Itoa(v.Number) }
@@ -37,9 +45,8 @@ func (v Version) Label() string { return v.Name + "/v" + strconv.Itoa(v.Number) 
 // Versions returns all versions of all read models, by name and number.
 func Versions(ctx context.Context, db Database) ([]Version, error) {
 	rows, err := db.Query(ctx, `
-		SELECT m.name, m.version, m.schema_name, m.table_name, m.group_id, s.version IS NOT NULL
-		FROM counterfoil.read_models m LEFT JOIN counterfoil.serving s USING (name, version)
-		ORDER BY m.name, m.version`)
+		SELECT name, version, schema_name, table_name, group_id, state, previous, indexed, allow_parked, builder, changed_at
+		FROM counterfoil.read_models ORDER BY name, version`)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@
 // control tables that say which versions there are, which one serves, and how far each was applied.
 //
 // A declaration is a YAML file; everything that is known of a read model is in it, and no column of any model is named
-// in code. The consumer creates and fills versions, the query-service reads them, the CLI shows them.
+// in code. The consumer creates and fills versions, the query-service reads them, the CLI plans, compares and switches them.
 package readmodel
 
 import (
@@ -10,23 +10,34 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strings"
 )
 
-// Declaration is what a file of readmodels/ says.
+// Declaration is what a file of readmodels/ says; docs/read-model.schema.json describes the format for editors.
 type Declaration struct {
 	Name       string   `yaml:"name"`
-	Version    int      `yaml:"version"`
-	Source     Source   `yaml:"source"`
-	Key        string   `yaml:"key"`
-	Table      string   `yaml:"table"`
+	Version    int      `yaml:"version,omitempty"` // of the version that an empty database begins with; 1 after Load where the file does not say
+	Path       string   `yaml:"path,omitempty"`    // of its routes, such as /trips; a slash and the name where the file does not say
+	Source     *Source  `yaml:"source,omitempty"`  // short for sources with one entry; empty after Load
+	Sources    []Source `yaml:"sources,omitempty"`
+	Key        string   `yaml:"key,omitempty"` // the column whose text is the record's key; "" where the key says nothing
+	Table      string   `yaml:"table,omitempty"`
 	Columns    []Column `yaml:"columns"`
 	PrimaryKey []string `yaml:"primary_key"`
-	Write      string   `yaml:"write"`
-	Indexes    []Index  `yaml:"indexes"`
+	Write      string   `yaml:"write"`             // Insert or Upsert
+	OnNull     string   `yaml:"on_null,omitempty"` // what a null value does: Park, which "" means, or Delete
+	Indexes    []Index  `yaml:"indexes,omitempty"`
+
+	ExpectedDifferences []Expectation `yaml:"expected_differences,omitempty"` // from the version before, when they are compared
 }
+
+// What Write and OnNull can say.
+const (
+	Insert = "insert" // the first record of a primary key wins
+	Upsert = "upsert" // the latest position of a primary key wins
+	Park   = "park"   // a null value cannot apply
+	Delete = "delete" // a null value removes the row that the record's key names
+)
 
 // Source is where the records come from.
 type Source struct {
@@ -34,12 +45,13 @@ type Source struct {
 	Format string `yaml:"format"`
 }
 
-// Column is a column and where its value comes from: $.a.b (a path into the record's JSON value) or $timestamp (the
-// record's timestamp in Kafka).
+// Column is a column, its type, and where its value comes from; see the From… constants.
 type Column struct {
-	Name string `yaml:"name"`
-	Type string `yaml:"type"`
-	From string `yaml:"from"`
+	Name     string  `yaml:"name"`
+	Type     string  `yaml:"type"`
+	From     string  `yaml:"from"`
+	Nullable bool    `yaml:"nullable,omitempty"`
+	Default  *string `yaml:"default,omitempty"` // stands in for what is missing or null
 }
 
 // Index is an index beside the primary key's.
@@ -47,20 +59,24 @@ type Index struct {
 	Columns []string `yaml:"columns"`
 }
 
-// FromTimestamp is the source of a column that holds the record's timestamp in Kafka (G7).
-const FromTimestamp = "$timestamp"
-
-// Path returns the names that lead to the column's value in the record's JSON, or nil where it comes from elsewhere.
-func (c Column) Path() []string {
-	path, ok := strings.CutPrefix(c.From, "$.")
-	if !ok {
-		return nil
-	}
-	return strings.Split(path, ".")
+// Expectation is a difference from the version before that is meant: of one column, or of rows that are in one only.
+type Expectation struct {
+	Column string `yaml:"column,omitempty"` // of the new version
+	Rows   string `yaml:"rows,omitempty"`   // missing (from the new version) or added
+	Reason string `yaml:"reason"`
 }
 
 // Schema returns the name of the PostgreSQL schema that holds the version's table.
 func (d *Declaration) Schema() string { return fmt.Sprintf("%s_v%d", d.Name, d.Version) }
+
+// Storage returns the name of the table that rows are written to. It is Table itself where the first record wins. Rows
+// that can change are kept with their positions, and Table is a view of the declared columns of those that are not deleted.
+func (d *Declaration) Storage() string {
+	if d.Write == Upsert {
+		return d.Table + "_state"
+	}
+	return d.Table
+}
 
 // Group returns the consumer group that applies records to this version: each version has its own, so that one that
 // stands still does not hold another. A new base name begins a replay from offset 0.
@@ -71,6 +87,13 @@ func (d *Declaration) Group(base string) string {
 // Label returns the name of the version as clients see it, such as timestamp/v1.
 func (d *Declaration) Label() string { return fmt.Sprintf("%s/v%d", d.Name, d.Version) }
 
+// Numbered returns the declaration as that of another version.
+func (d *Declaration) Numbered(version int) *Declaration {
+	other := *d
+	other.Version = version
+	return &other
+}
+
 // Column returns the column of that name.
 func (d *Declaration) Column(name string) (Column, bool) {
 	i := slices.IndexFunc(d.Columns, func(c Column) bool { return c.Name == name })
@@ -80,6 +103,24 @@ func (d *Declaration) Column(name string) (Column, bool) {
 	return d.Columns[i], true
 }
 
+// ColumnFrom returns the first column that comes from there, by which a column is known whatever a version calls it.
+func (d *Declaration) ColumnFrom(from string) (Column, bool) {
+	i := slices.IndexFunc(d.Columns, func(c Column) bool { return c.From == from })
+	if i < 0 {
+		return Column{}, false
+	}
+	return d.Columns[i], true
+}
+
+// Topics returns the names of the topics that the records come from.
+func (d *Declaration) Topics() []string {
+	topics := make([]string, len(d.Sources))
+	for i, s := range d.Sources {
+		topics[i] = s.Topic
+	}
+	return topics
+}
+
 // Fingerprint returns a hash of the shape that rows of this declaration have: table, columns with their types and
 // sources, primary key, write rule and indexes. Equal fingerprints mean that the same records give the same rows.
 func (d *Declaration) Fingerprint() string {
@@ -87,93 +128,36 @@ func (d *Declaration) Fingerprint() string {
 	fmt.Fprintf(h, "table %q key %q write %q primary %q\n", d.Table, d.Key, d.Write, d.PrimaryKey)
 	for _, c := range d.Columns {
 		fmt.Fprintf(h, "column %q %q %q\n", c.Name, c.Type, c.From)
+		if c.Nullable {
+			fmt.Fprintf(h, "nullable\n")
+		}
+		if c.Default != nil {
+			fmt.Fprintf(h, "default %q\n", *c.Default)
+		}
 	}
 	for _, i := range d.Indexes {
 		fmt.Fprintf(h, "index %q\n", i.Columns)
 	}
+	if d.OnNull == Delete {
+		fmt.Fprintf(h, "null deletes\n")
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// identifier is what names of models, tables and columns look like: they become names in PostgreSQL, which cuts them at
-// 63 bytes; _v and a version are added to a model's name.
-var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,49}$`)
-
-// fields is a path of names into a JSON value.
-var fields = regexp.MustCompile(`^\$(\.[A-Za-z_][A-Za-z0-9_-]*)+$`)
-
-// A problem is one fault of a declaration with the YAML path of the place, such as $.columns[1].type.
-type problem struct {
-	path    string
-	message string
-}
-
-// check returns everything that is wrong with a declaration.
-func (d *Declaration) check() []problem {
-	var problems []problem
-	fault := func(path, format string, args ...any) {
-		problems = append(problems, problem{path, fmt.Sprintf(format, args...)})
+// complete fills in what a declaration may leave out.
+func (d *Declaration) complete() {
+	if d.Source != nil && d.Sources == nil {
+		d.Sources, d.Source = []Source{*d.Source}, nil
 	}
-	name := func(path, value string) {
-		if !identifier.MatchString(value) {
-			fault(path, "%q is not a name; use a lower-case letter, then lower-case letters, digits and _, at most 50", value)
-		}
+	if d.Version == 0 {
+		d.Version = 1
 	}
-	name("$.name", d.Name)
-	name("$.table", d.Table)
-	if d.Version < 1 {
-		fault("$.version", "is %d; versions are numbered from 1", d.Version)
+	if d.Path == "" {
+		d.Path = "/" + d.Name
 	}
-	if d.Source.Topic == "" {
-		fault("$.source.topic", "is empty; name the topic to read")
+	if d.Table == "" {
+		d.Table = d.Name
 	}
-	if d.Source.Format != "json" {
-		fault("$.source.format", "is %q; it can be json", d.Source.Format)
-	}
-	if d.Write != "insert" {
-		fault("$.write", "is %q; it can be insert (the first record of a key wins)", d.Write)
-	}
-	if len(d.Columns) == 0 {
-		fault("$.columns", "is empty; declare at least one column")
-	}
-	seen := map[string]bool{}
-	for i, c := range d.Columns {
-		at := fmt.Sprintf("$.columns[%d].", i)
-		name(at+"name", c.Name)
-		if seen[c.Name] {
-			fault(at+"name", "%q is declared twice", c.Name)
-		}
-		seen[c.Name] = true
-		if _, ok := types[c.Type]; !ok {
-			fault(at+"type", "is %q; it can be %s", c.Type, strings.Join(typeNames(), ", "))
-		}
-		switch {
-		case c.From == FromTimestamp && c.Type != "timestamptz":
-			fault(at+"type", "is %q; %s gives a timestamptz", c.Type, FromTimestamp)
-		case c.From != FromTimestamp && !fields.MatchString(c.From):
-			fault(at+"from", "is %q; it can be %s or a path into the JSON value such as $.command_id", c.From, FromTimestamp)
-		}
-	}
-	known := func(path, column string) {
-		if !seen[column] {
-			fault(path, "names %q, which is not a declared column", column)
-		}
-	}
-	if len(d.PrimaryKey) == 0 {
-		fault("$.primary_key", "is empty; without one a second delivery would make a second row")
-	}
-	for i, column := range d.PrimaryKey {
-		known(fmt.Sprintf("$.primary_key[%d]", i), column)
-	}
-	known("$.key", d.Key)
-	for i, index := range d.Indexes {
-		if len(index.Columns) == 0 {
-			fault(fmt.Sprintf("$.indexes[%d]", i), "has no columns")
-		}
-		for j, column := range index.Columns {
-			known(fmt.Sprintf("$.indexes[%d].columns[%d]", i, j), column)
-		}
-	}
-	return problems
 }
 
 // errNoModels is returned where there is no declaration at all.

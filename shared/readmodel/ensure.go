@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,18 +15,23 @@ import (
 // ensureLock is the key of the advisory lock under which versions are created.
 const ensureLock = 0x636f756e7466
 
-// Ensure makes the version of the declaration exist: schema, table, indexes, rights, and its rows in the control tables.
-// The connection's role must own the database. Ensure never drops or empties a table. A version that exists in another
-// shape is a Misconfigured fault. If no version of the model serves yet, this one does.
+// Ensure makes the version of the declaration exist: schema, table, rights, and its rows in the control tables. The
+// connection's role must own the database. Ensure never drops or empties a table. A version that exists in another shape is
+// a Misconfigured fault. A version that is new serves if no version of its model does, and is building otherwise. One that
+// is planned, retired or dropped is left as it is.
 func Ensure(ctx context.Context, conn *pgx.Conn, d *Declaration, log *slog.Logger) error {
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, ensureLock); err != nil {
 			return err
 		}
-		if err := register(ctx, tx, d); err != nil {
+		state, indexed, err := register(ctx, tx, d)
+		if err != nil || !state.Kept() {
 			return err
 		}
-		created, err := createTable(ctx, tx, d)
+		if err := numberFields(ctx, tx, d); err != nil {
+			return err
+		}
+		created, err := createTable(ctx, tx, d, indexed)
 		if err != nil {
 			return err
 		}
@@ -45,73 +49,64 @@ func Ensure(ctx context.Context, conn *pgx.Conn, d *Declaration, log *slog.Logge
 	return nil
 }
 
-func register(ctx context.Context, tx pgx.Tx, d *Declaration) error {
+// register returns the state of the version, which it makes known where it is not.
+func register(ctx context.Context, tx pgx.Tx, d *Declaration) (state State, indexed bool, err error) {
 	var fingerprint string
-	err := tx.QueryRow(ctx, `SELECT fingerprint FROM counterfoil.read_models WHERE name = $1 AND version = $2`,
-		d.Name, d.Version).Scan(&fingerprint)
+	err = tx.QueryRow(ctx, `SELECT fingerprint, state, indexed FROM counterfoil.read_models WHERE name = $1 AND version = $2`,
+		d.Name, d.Version).Scan(&fingerprint, &state, &indexed)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		declaration, err := d.YAML()
+		var serves bool
+		err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM counterfoil.read_models WHERE name = $1 AND state = $2)`,
+			d.Name, Serving).Scan(&serves)
 		if err != nil {
-			return err
+			return "", false, err
 		}
-		_, err = tx.Exec(ctx, `
-			INSERT INTO counterfoil.read_models (name, version, schema_name, table_name, fingerprint, declaration)
-			VALUES ($1, $2, $3, $4, $5, $6)`,
-			d.Name, d.Version, d.Schema(), d.Table, d.Fingerprint(), declaration)
-		if err != nil {
-			return err
+		state = Serving
+		if serves {
+			state = Building
 		}
-	case err != nil:
-		return err
-	case fingerprint != d.Fingerprint():
-		return fault.New(fault.CodeMisconfigured, fmt.Sprintf(
-			"the declaration of %s is not the one that the version was created with; leave it as it was and declare the change as version %d",
-			d.Label(), d.Version+1), nil)
+		return state, !serves, insertVersion(ctx, tx, d, state, !serves)
+	case err == nil && fingerprint != d.Fingerprint():
+		return "", false, fault.New(fault.CodeMisconfigured, fmt.Sprintf(
+			"the declaration of %s is not the one that the version was created with; counterfoil readmodel plan says what to do", d.Label()), nil)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO counterfoil.serving (name, version) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`,
-		d.Name, d.Version)
+	return state, indexed, err
+}
+
+// insertVersion makes a version known.
+func insertVersion(ctx context.Context, tx pgx.Tx, d *Declaration, state State, indexed bool) error {
+	declaration, err := d.YAML()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO counterfoil.read_models (name, version, schema_name, table_name, fingerprint, declaration, state, indexed)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		d.Name, d.Version, d.Schema(), d.Table, d.Fingerprint(), declaration, state, indexed)
 	return err
 }
 
-// createTable creates the version's schema, table and indexes unless the table is there. A table that is created anew is
-// empty, so checkpoints that speak of an older one are removed: they cover rows that no longer exist.
-func createTable(ctx context.Context, tx pgx.Tx, d *Declaration) (created bool, err error) {
+// createTable creates the version's schema, table and, where indexed says so, its indexes, unless the table is there. A
+// table that is created anew is empty, so checkpoints that speak of an older one are removed: they cover rows that no longer
+// exist.
+func createTable(ctx context.Context, tx pgx.Tx, d *Declaration, indexed bool) (created bool, err error) {
 	var exists bool
 	err = tx.QueryRow(ctx, `
 		SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE n.nspname = $1 AND c.relname = $2)`, d.Schema(), d.Table).Scan(&exists)
+			WHERE n.nspname = $1 AND c.relname = $2)`, d.Schema(), d.Storage()).Scan(&exists)
 	if err != nil || exists {
 		return false, err
 	}
-	if _, err := tx.Exec(ctx, d.DDL()); err != nil {
+	sql := d.TableDDL()
+	if indexed {
+		sql += d.IndexDDL()
+	}
+	if _, err := tx.Exec(ctx, sql); err != nil {
 		return false, err
 	}
 	_, err = tx.Exec(ctx, `DELETE FROM counterfoil.checkpoints WHERE right(group_id, length($1)) = $1`, d.Group(""))
 	return true, err
-}
-
-// DDL returns the statements that create the version's schema, table and indexes.
-func (d *Declaration) DDL() string {
-	var b strings.Builder
-	table := postgres.Identifier(d.Schema(), d.Table)
-	fmt.Fprintf(&b, "CREATE SCHEMA IF NOT EXISTS %s;\nCREATE TABLE %s (\n", postgres.Identifier(d.Schema()), table)
-	for _, c := range d.Columns {
-		fmt.Fprintf(&b, "    %s %s NOT NULL,\n", postgres.Identifier(c.Name), c.Type)
-	}
-	fmt.Fprintf(&b, "    PRIMARY KEY (%s)\n);\n", identifiers(d.PrimaryKey))
-	for _, i := range d.Indexes {
-		fmt.Fprintf(&b, "CREATE INDEX ON %s (%s);\n", table, identifiers(i.Columns))
-	}
-	return b.String()
-}
-
-func identifiers(names []string) string {
-	quoted := make([]string, len(names))
-	for i, name := range names {
-		quoted[i] = postgres.Identifier(name)
-	}
-	return strings.Join(quoted, ", ")
 }
 
 // showServing makes the database's search_path name the serving versions, so that a person's TRUNCATE of a table without
@@ -122,7 +117,7 @@ func showServing(ctx context.Context, tx pgx.Tx) error {
 	err := tx.QueryRow(ctx, `
 		WITH wanted AS (
 			SELECT coalesce(string_agg(quote_ident(m.schema_name), ', ' ORDER BY m.name), '') || ', public' AS path
-			FROM counterfoil.serving s JOIN counterfoil.read_models m USING (name, version)
+			FROM counterfoil.read_models m WHERE m.state = 'serving'
 		)
 		SELECT format('ALTER DATABASE %I SET search_path = %s', current_database(), path),
 			EXISTS (SELECT FROM pg_db_role_setting r JOIN pg_database d ON d.oid = r.setdatabase

@@ -71,7 +71,7 @@ func TestEnsure_AChangedDeclarationOfTheSameVersionIsRefused(t *testing.T) {
 	changed := *d
 	changed.Indexes = nil
 	err := ensure(t, conn, &changed)
-	if !fault.Is(err, fault.Misconfigured) || !strings.Contains(err.Error(), "as version 2") {
+	if !fault.Is(err, fault.Misconfigured) || !strings.Contains(err.Error(), "counterfoil readmodel plan") {
 		t.Errorf("the changed declaration ended with %v", err)
 	}
 }

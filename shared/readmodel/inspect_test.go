@@ -46,11 +46,11 @@ func TestDeclaredVersions_TellWhatEachWasCreatedWith(t *testing.T) {
 		t.Fatalf("%d versions, error %v", len(versions), err)
 	}
 	got := versions[0]
-	if got.Declaration.Fingerprint() != d.Fingerprint() || got.Declaration.Source.Topic != "topic.of.a.test" {
+	if got.Declaration.Fingerprint() != d.Fingerprint() || got.Declaration.Sources[0].Topic != "topic.of.a.test" {
 		t.Errorf("the declaration is %+v", got.Declaration)
 	}
-	if !got.TableExists || !got.Serving {
-		t.Errorf("table exists %v, serving %v", got.TableExists, got.Serving)
+	if !got.TableExists || !got.Serving() {
+		t.Errorf("table exists %v, serving %v", got.TableExists, got.Serving())
 	}
 	if _, err := conn.Exec(t.Context(), `DROP TABLE `+postgres.Identifier(d.Schema(), d.Table)); err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func Load(dir string, settings map[string]string) ([]*Declaration, error) {
 	}
 	var declarations []*Declaration
 	var faults []error
-	files0 := map[string]string{}
+	by := map[string]string{} // file that declares a name or a path
 	for _, name := range names {
 		content, err := fs.ReadFile(files, name)
 		if err != nil {
@@ -50,10 +50,12 @@ func Load(dir string, settings map[string]string) ([]*Declaration, error) {
 			faults = append(faults, err)
 			continue
 		}
-		if other, twice := files0[d.Schema()]; twice {
-			faults = append(faults, fmt.Errorf("%s: %s is declared in %s already; give it another name or version", name, d.Label(), other))
+		for _, taken := range []string{"name " + d.Name, "path " + d.Path} {
+			if other, twice := by[taken]; twice {
+				faults = append(faults, fmt.Errorf("%s: the %s is declared in %s already; choose another", name, taken, other))
+			}
+			by[taken] = name
 		}
-		files0[d.Schema()] = name
 		declarations = append(declarations, d)
 	}
 	return declarations, errors.Join(faults...)
@@ -65,14 +67,24 @@ func parse(name string, content []byte, settings map[string]string) (*Declaratio
 	if err := yaml.UnmarshalWithOptions(content, &d, yaml.Strict()); err != nil {
 		return nil, syntaxFault(name, err)
 	}
+	short := d.Source != nil && d.Sources == nil
+	d.complete()
 	var faults []error
-	topic, err := expand(d.Source.Topic, settings)
-	if err != nil {
-		faults = append(faults, fmt.Errorf("%s:%d: source.topic %w", name, lineOf(content, "$.source.topic"), err))
+	say := func(path string, message any) {
+		if short {
+			path = strings.Replace(path, "$.sources[0]", "$.source", 1)
+		}
+		faults = append(faults, fmt.Errorf("%s:%d: %s %v", name, lineOf(content, path), strings.TrimPrefix(path, "$."), message))
 	}
-	d.Source.Topic = topic
+	for i := range d.Sources {
+		topic, err := expand(d.Sources[i].Topic, settings)
+		if err != nil {
+			say(fmt.Sprintf("$.sources[%d].topic", i), err)
+		}
+		d.Sources[i].Topic = topic
+	}
 	for _, p := range d.check() {
-		faults = append(faults, fmt.Errorf("%s:%d: %s %s", name, lineOf(content, p.path), strings.TrimPrefix(p.path, "$."), p.message))
+		say(p.path, p.message)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err

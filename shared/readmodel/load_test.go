@@ -16,7 +16,7 @@ func TestLoad_TheBuiltInModelIsTheTimestamps(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := declarations[0]
-	if len(declarations) != 1 || d.Label() != "timestamp/v1" || d.Source.Topic != "timestamp.command.v1" {
+	if len(declarations) != 1 || d.Label() != "timestamp/v1" || d.Sources[0].Topic != "timestamp.command.v1" {
 		t.Errorf("loaded %+v", declarations)
 	}
 	// Databases hold this fingerprint: as long as version 1 is declared, it must not change.
@@ -32,7 +32,7 @@ func TestLoad_SettingsReplaceVariables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if topic := declarations[0].Source.Topic; topic != "elsewhere" {
+	if topic := declarations[0].Sources[0].Topic; topic != "elsewhere" {
 		t.Errorf("the topic is %s", topic)
 	}
 }
@@ -76,12 +76,12 @@ func TestLoad_AFaultNamesFileLineAndCure(t *testing.T) {
 		{"write: insert", "write: insert\ncolour: red", `m.yaml:17:1: unknown field "colour"`},
 		{"  format: json", "  format: json\n  speed: 3", `m.yaml:6:3: unknown field "speed"`},
 		{"name: things", "name: Things", `m.yaml:1: name "Things" is not a name`},
-		{"version: 1", "version: 0", "m.yaml:2: version is 0; versions are numbered from 1"},
+		{"version: 1", "version: -1", "m.yaml:2: version is -1; versions are numbered from 1"},
 		{"version: 1", "version: one", "m.yaml:2:"},
 		{"format: json", "format: xml", `m.yaml:5: source.format is "xml"; it can be json`},
 		{"key: id", "key: nothing", `m.yaml:6: key names "nothing", which is not a declared column`},
-		{"type: uuid", "type: guid", `m.yaml:10: columns[0].type is "guid"; it can be timestamptz, uuid`},
-		{"from: $.id", "from: id", `m.yaml:11: columns[0].from is "id"; it can be $timestamp or a path`},
+		{"type: uuid", "type: guid", `m.yaml:10: columns[0].type is "guid"; it can be text, bool`},
+		{"from: $.id", "from: id", `m.yaml:11: columns[0].from is "id"; it can be a path`},
 		{"type: timestamptz", "type: uuid", "m.yaml:13: columns[1].type"},
 		{"name: seen", "name: id", `m.yaml:12: columns[1].name "id" is declared twice`},
 		{"primary_key: [id]", "primary_key: []", "primary_key is empty"},
@@ -110,10 +110,10 @@ func TestLoad_AllFaultsAreNamedAtOnce(t *testing.T) {
 	}
 }
 
-func TestLoad_TheSameVersionTwiceIsAFault(t *testing.T) {
+func TestLoad_TheSameNameTwiceIsAFault(t *testing.T) {
 	t.Parallel()
 	err := load(t, map[string]string{"a.yaml": good, "b.yaml": good})
-	if err == nil || !strings.Contains(err.Error(), "things/v1 is declared in a.yaml already") {
+	if err == nil || !strings.Contains(err.Error(), "the name things is declared in a.yaml already") {
 		t.Error(err)
 	}
 }

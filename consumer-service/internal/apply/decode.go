@@ -17,11 +17,11 @@ import (
 type decoder struct {
 	columns []readmodel.Column
 	paths   []string // of gjson; "" for columns that do not come from the value
-	key     int      // index of the column that the record's key names
+	key     int      // index of the column that the record's key names; -1 where there is none
 }
 
 func newDecoder(d *readmodel.Declaration) *decoder {
-	dec := &decoder{columns: d.Columns, paths: make([]string, len(d.Columns))}
+	dec := &decoder{columns: d.Columns, paths: make([]string, len(d.Columns)), key: -1}
 	for i, c := range d.Columns {
 		dec.paths[i] = strings.Join(c.Path(), ".")
 		if c.Name == d.Key {
@@ -47,34 +47,73 @@ func (d *decoder) row(r kafka.Record) ([]any, error) {
 	}
 	row := make([]any, len(d.columns))
 	for i, column := range d.columns {
-		if column.From == readmodel.FromTimestamp {
-			if !keepable(r.Timestamp) {
-				return nil, fault.New(fault.CodeImpossibleValue, "the record has no timestamp, or an impossible one", nil)
-			}
-			row[i] = r.Timestamp // G7: the broker's clock, never ours
-			continue
-		}
-		field := value.Get(d.paths[i])
-		switch {
-		case !field.Exists() || field.Type == gjson.Null:
-			return nil, fault.New(fault.CodeMissingField, fmt.Sprintf("%s is missing", d.paths[i]), nil)
-		case field.Type != gjson.String:
-			return nil, fault.New(fault.CodeImpossibleValue, fmt.Sprintf("%s is not a string", d.paths[i]), nil)
-		}
-		parsed, err := column.Parse(field.Str)
+		parsed, err := d.column(r, value, i)
 		if err != nil {
-			return nil, fault.New(fault.CodeImpossibleValue, fmt.Sprintf("%s %v", d.paths[i], err), nil)
+			return nil, err
+		}
+		if parsed == nil && column.Default != nil {
+			if parsed, err = column.ParseText(*column.Default); err != nil {
+				return nil, err
+			}
+		}
+		if parsed == nil && !column.Nullable {
+			return nil, fault.New(fault.CodeMissingField, fmt.Sprintf("%s is missing", origin(column)), nil)
 		}
 		row[i] = parsed
 	}
-	if r.Key != nil {
-		named, err := d.columns[d.key].Parse(string(r.Key))
-		if err != nil || named != row[d.key] {
-			return nil, fault.New(fault.CodeKeyMismatch, fmt.Sprintf("the record's key is not its %s", d.paths[d.key]), nil)
+	return row, d.keyNames(r, row)
+}
+
+// column returns the record's value of one column, nil where it is missing or null.
+func (d *decoder) column(r kafka.Record, value gjson.Result, i int) (parsed any, err error) {
+	column := d.columns[i]
+	switch {
+	case d.paths[i] != "":
+		if field := value.Get(d.paths[i]); field.Exists() && field.Type != gjson.Null {
+			parsed, err = column.ParseJSON(field.Raw)
+		}
+	case column.From == readmodel.FromTimestamp:
+		if !keepable(r.Timestamp) {
+			return nil, fault.New(fault.CodeImpossibleValue, "the record has no timestamp, or an impossible one", nil)
+		}
+		return r.Timestamp, nil // G7: the broker's clock, never ours
+	case column.From == readmodel.FromKey:
+		if r.Key != nil {
+			parsed, err = column.ParseText(string(r.Key))
+		}
+	case column.From == readmodel.FromTopic:
+		return r.Position.Topic, nil
+	case column.From == readmodel.FromPartition && column.Type == "int8":
+		return int64(r.Position.Partition), nil
+	case column.From == readmodel.FromPartition:
+		return r.Position.Partition, nil
+	case column.From == readmodel.FromOffset:
+		return r.Position.Offset, nil
+	default:
+		if text := r.Header(column.Header()); text != nil {
+			parsed, err = column.ParseText(string(text))
 		}
 	}
-	return row, nil
+	if err != nil {
+		return nil, fault.New(fault.CodeImpossibleValue, fmt.Sprintf("%s %v", origin(column), err), nil)
+	}
+	return parsed, nil
 }
+
+// keyNames checks that the record's key says the same as the column that it names.
+func (d *decoder) keyNames(r kafka.Record, row []any) error {
+	if r.Key == nil || d.key < 0 {
+		return nil
+	}
+	named, err := d.columns[d.key].ParseText(string(r.Key))
+	if err != nil || named != row[d.key] {
+		return fault.New(fault.CodeKeyMismatch, fmt.Sprintf("the record's key is not its %s", origin(d.columns[d.key])), nil)
+	}
+	return nil
+}
+
+// origin names where a column's value comes from, for messages.
+func origin(c readmodel.Column) string { return strings.TrimPrefix(c.From, "$.") }
 
 // keepable reports whether PostgreSQL and RFC 3339 can hold the timestamp; producers may send any number.
 func keepable(at time.Time) bool { return !at.IsZero() && at.Year() >= 0 && at.Year() <= 9999 }

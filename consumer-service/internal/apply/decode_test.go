@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
@@ -28,7 +28,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if _, ok := row[0].(uuid.UUID); !ok || len(row) != 3 {
+		if _, ok := row[0].(pgtype.UUID); !ok || len(row) != 3 {
 			t.Fatalf("the row is %v", row)
 		}
 		for _, at := range row[1:] {

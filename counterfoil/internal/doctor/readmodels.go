@@ -40,7 +40,7 @@ func (e *examination) readModels(ctx context.Context) {
 func (e *examination) versions(check string, versions []readmodel.Declared) {
 	serving := map[string]bool{}
 	for _, v := range versions {
-		serving[v.Name] = serving[v.Name] || v.Serving
+		serving[v.Name] = serving[v.Name] || v.Serving()
 	}
 	for _, v := range versions {
 		switch {
@@ -51,7 +51,7 @@ func (e *examination) versions(check string, versions []readmodel.Declared) {
 			e.fail(check, v.Label()+" was never applied to by any consumer group", "start the consumer-service with its declaration")
 		case !serving[v.Name]:
 			e.fail(check, fmt.Sprintf("no version of %s serves", v.Name), "restart the consumer-service, which makes the first version serve")
-		case v.Serving:
+		case v.Serving():
 			e.ok(check, "%s serves, applied by group %s", v.Label(), v.Group)
 		default:
 			e.ok(check, "%s is there, applied by group %s", v.Label(), v.Group)

@@ -95,17 +95,25 @@ func (c *Accept) Run(ctx context.Context, p *show.Printer) error {
 
 // losses returns a decision to go on for each partition that is refused.
 func losses(ctx context.Context, pool *postgres.Pool, admin *kafka.Admin, version readmodel.Declared) ([]decision.Decision, error) {
-	topic, exists, err := admin.Topic(version.Declaration.Source.Topic)
-	if err != nil {
-		return nil, err
-	}
-	if !exists {
-		return nil, fmt.Errorf("topic %s does not exist; create it first, with the partitions that it had", version.Declaration.Source.Topic)
-	}
 	checkpoints, err := readmodel.Checkpoints(ctx, pool, version.Group)
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints of %s: %w", version.Label(), err)
 	}
+	var decisions []decision.Decision
+	for _, name := range version.Declaration.Topics() {
+		topic, exists, err := admin.Topic(name)
+		if err != nil {
+			return nil, err
+		}
+		if !exists {
+			return nil, fmt.Errorf("topic %s does not exist; create it first, with the partitions that it had", name)
+		}
+		decisions = append(decisions, topicLosses(version, topic, checkpoints)...)
+	}
+	return decisions, nil
+}
+
+func topicLosses(version readmodel.Declared, topic kafka.Topic, checkpoints []readmodel.Checkpoint) []decision.Decision {
 	var decisions []decision.Decision
 	for _, r := range topic.Partitions {
 		checkpoint := status.Find(checkpoints, topic.Name, r.Number)
@@ -122,5 +130,5 @@ func losses(ctx context.Context, pool *postgres.Pool, admin *kafka.Admin, versio
 		}
 		decisions = append(decisions, accept)
 	}
-	return decisions, nil
+	return decisions
 }

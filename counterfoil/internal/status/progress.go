@@ -26,22 +26,27 @@ type Progress struct {
 	Lost       string     `json:"lost,omitempty"` // why records that are still needed are gone from the topic (G11)
 }
 
-// Survey returns the progress of the versions in every partition of their topics.
+// Survey returns the progress of the versions that are kept current, in every partition of their topics.
 func Survey(ctx context.Context, db readmodel.Database, admin *kafka.Admin, versions []readmodel.Declared) ([]Progress, error) {
 	var all []Progress
 	for _, version := range versions {
-		topic, exists, err := admin.Topic(version.Declaration.Source.Topic)
-		if err != nil {
-			return nil, err
-		}
-		if !exists {
-			topic = kafka.Topic{Name: version.Declaration.Source.Topic}
+		if !version.State.Kept() {
+			continue
 		}
 		checkpoints, err := readmodel.Checkpoints(ctx, db, version.Group)
 		if err != nil {
 			return nil, fmt.Errorf("read the checkpoints of %s: %w", version.Label(), err)
 		}
-		all = append(all, survey(version.Version, topic, checkpoints)...)
+		for _, name := range version.Declaration.Topics() {
+			topic, exists, err := admin.Topic(name)
+			if err != nil {
+				return nil, err
+			}
+			if !exists {
+				topic = kafka.Topic{Name: name}
+			}
+			all = append(all, survey(version.Version, topic, checkpoints)...)
+		}
 	}
 	return all, nil
 }
@@ -51,7 +56,7 @@ func survey(version readmodel.Version, topic kafka.Topic, checkpoints []readmode
 	var all []Progress
 	for _, r := range topic.Partitions {
 		p := Progress{
-			ReadModel: version.Label(), Serving: version.Serving, Group: version.Group,
+			ReadModel: version.Label(), Serving: version.Serving(), Group: version.Group,
 			Topic: topic.Name, Partition: r.Number, First: r.First, End: r.End,
 		}
 		checkpoint := Find(checkpoints, topic.Name, r.Number)
@@ -68,7 +73,7 @@ func survey(version readmodel.Version, topic kafka.Topic, checkpoints []readmode
 	for _, c := range checkpoints {
 		if c.Topic == topic.Name && int(c.Partition) >= len(topic.Partitions) {
 			all = append(all, Progress{
-				ReadModel: version.Label(), Serving: version.Serving, Group: version.Group,
+				ReadModel: version.Label(), Serving: version.Serving(), Group: version.Group,
 				Topic: topic.Name, Partition: c.Partition, Checkpoint: &c.Next, ChangedAt: &c.ChangedAt,
 				Lost: "the topic has no such partition",
 			})

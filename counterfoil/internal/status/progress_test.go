@@ -21,7 +21,7 @@ func TestSurvey_PutsCheckpointsBesideWhatTheTopicHolds(t *testing.T) {
 		{Topic: "t", Partition: 2, Next: 1, TopicID: &now}, {Topic: "t", Partition: 3, Next: 5, TopicID: &then},
 		{Topic: "other", Partition: 4, Next: 9}, {Topic: "t", Partition: 7, Next: 1, TopicID: &now},
 	}
-	all := survey(readmodel.Version{Name: "timestamp", Number: 1, Group: "g", Serving: true}, topic, checkpoints)
+	all := survey(readmodel.Version{Name: "timestamp", Number: 1, Group: "g", State: readmodel.Serving}, topic, checkpoints)
 	want := []struct {
 		partition int32
 		known     bool

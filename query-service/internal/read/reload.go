@@ -111,7 +111,7 @@ func (m *Model) findServing(ctx context.Context) (readmodel.Version, error) {
 		return readmodel.Version{}, fmt.Errorf("read the versions: %w", err)
 	}
 	for _, v := range versions {
-		if v.Name != m.name || !v.Serving {
+		if v.Name != m.name || !v.Serving() {
 			continue
 		}
 		var exists bool
