@@ -16,6 +16,7 @@ import (
 //	08 connection, 53 resources (disk full), 57 operator   | Away
 //	  intervention (shutdown, cancel), 58 system           |
 //	25006 read-only transaction (failed over to a standby) | Away
+//	25P03, 25P04 the transaction stood still for too long  | Away: whoever was paused begins anew
 //	40 serialization, deadlock; 55 lock not available,     | Away
 //	  object in use, database takes no connections         |
 //	0A000 cached plan must not change result type          | Away: the statement is prepared anew the next time
@@ -35,7 +36,7 @@ func Classify(err error) error {
 		return fault.New(fault.CodeDatabaseAway, "PostgreSQL cannot be reached.", err)
 	}
 	switch pg.Code {
-	case "25006", "0A000", "3D000":
+	case "25006", "25P03", "25P04", "0A000", "3D000":
 		return fault.New(fault.CodeDatabaseAway, "PostgreSQL cannot be used just now.", err)
 	case "54000":
 		return fault.New(fault.CodeRefusedByDatabase, "A value is too large for PostgreSQL.", err)

@@ -20,10 +20,12 @@ type Config struct {
 
 // Limits of every connection. Statements are bounded by the server, so that a lost client leaves nothing running.
 const (
-	connectTimeout  = 5 * time.Second
-	pingTimeout     = 2 * time.Second
-	StatementLimit  = 30 * time.Second
-	idleTransaction = "30s"
+	connectTimeout = 5 * time.Second
+	pingTimeout    = 2 * time.Second
+	StatementLimit = 30 * time.Second
+	// A client that stands still in mid transaction, or whose machine is gone, holds the checkpoint of its partition for so
+	// long, and whoever took the partition over waits. Nobody computes for that long between two statements.
+	idleTransaction = 5 * time.Second
 )
 
 // Validate reports what is wrong with the settings.
@@ -83,7 +85,7 @@ func (c Config) pool(name string) (*pgxpool.Config, error) {
 	params["application_name"] = name
 	params["timezone"] = "UTC"
 	params["statement_timeout"] = StatementLimit.String()
-	params["idle_in_transaction_session_timeout"] = idleTransaction
+	params["idle_in_transaction_session_timeout"] = idleTransaction.String()
 	return parsed, nil
 }
 

@@ -46,6 +46,8 @@ func TestClassify_EveryErrorHasOneMeaning(t *testing.T) {
 		{code("57014"), fault.Away},
 		{code("58030"), fault.Away},
 		{code("25006"), fault.Away},
+		{code("25P03"), fault.Away},
+		{code("25P04"), fault.Away},
 		{code("0A000"), fault.Away},
 		{code("3D000"), fault.Away},
 		{code("22008"), fault.Unappliable},
