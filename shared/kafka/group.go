@@ -80,10 +80,6 @@ func NewGroup(cfg GroupConfig, handler Handler, log *slog.Logger, registry prome
 // maxFetchBytes is what a broker may answer to one request. A record that is larger comes alone.
 const maxFetchBytes = 8 << 20
 
-// rebalanceTimeout is how long a rebalance waits for members that have not come again. One that needs longer for the batch
-// under way loses its partitions, and the checkpoint fences it (G4).
-const rebalanceTimeout = 20 * time.Second
-
 // settings returns sarama's configuration: begin at the oldest record where nobody says otherwise, and never jump when
 // an offset is out of range (G11).
 func (g *Group) settings() *sarama.Config {
@@ -98,10 +94,13 @@ func (g *Group) settings() *sarama.Config {
 	cfg.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{sarama.NewBalanceStrategySticky()}
 	cfg.Consumer.Group.Session.Timeout = g.cfg.SessionTimeout
 	cfg.Consumer.Group.Heartbeat.Interval = g.cfg.SessionTimeout / 4
-	cfg.Consumer.Group.Rebalance.Timeout = rebalanceTimeout
-	// The broker answers a member that joins when the rebalance is over. Who gives up earlier comes again as another
-	// member and leaves the first one behind, for which the next rebalance waits: all of a group can do so for ever.
-	cfg.Net.ReadTimeout = rebalanceTimeout + 10*time.Second
+	// A rebalance waits no longer for members that do not come again than the group does for a silent one: all of them stand
+	// still meanwhile. One that needs longer for the batch under way loses its partitions, and the checkpoint fences it (G4).
+	cfg.Consumer.Group.Rebalance.Timeout = g.cfg.SessionTimeout
+	// The broker answers a member that joins when the rebalance is over, which begins anew when another member's session
+	// ends. Who gives up earlier comes again as another member and leaves the first one behind, for which the next rebalance
+	// waits: all of a group can do so for ever.
+	cfg.Net.ReadTimeout = 2*g.cfg.SessionTimeout + 10*time.Second
 	cfg.Consumer.MaxWaitTime = 500 * time.Millisecond
 	cfg.Consumer.Fetch.MaxBytes = maxFetchBytes
 	cfg.Consumer.Fetch.Max = 0 // G5: with a limit, sarama would leave out a record that is larger
