@@ -22,6 +22,7 @@ type Account struct {
 	injected  map[string]int
 	seeds     []uint64
 	scenarios []Scenario
+	stops     []Scenario                 // that were measured and not judged by themselves
 	verdicts  map[*rig.Rig]check.Verdict // the latest, which covers all of the rig's life
 	peaks     map[string]int64
 }
@@ -55,6 +56,15 @@ func (a *Account) Seed(seed uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.seeds = append(a.seeds, seed)
+}
+
+// Measured says how long accepting and applying stood still at most since the last time, and counts it as a scenario's.
+func (a *Account) Measured(name string, r *rig.Rig) {
+	accepting, applying := r.Longest()
+	a.Say("%s: accepting stood still for %s, applying for %s", name, rounded(accepting), rounded(applying))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stops = append(a.stops, Scenario{Name: name, Accepting: accepting, Applying: applying})
 }
 
 // Judged judges the rig and counts what was found.
@@ -105,7 +115,7 @@ func (a *Account) Total() Total {
 		t.Lost, t.Doubled = t.Lost+lost(v), t.Doubled+doubled(v)
 		t.Other += len(v.Violations) - lost(v) - doubled(v)
 	}
-	for _, s := range a.scenarios {
+	for _, s := range slices.Concat(a.scenarios, a.stops) {
 		if s.Accepting > t.Accepting.Accepting {
 			t.Accepting = s
 		}

@@ -58,6 +58,13 @@ func (a *applied) see(sum int64) {
 	a.last = time.Now()
 }
 
+// count returns how many steps forward the checkpoints took altogether.
+func (a *applied) count() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.sum
+}
+
 // pause tells that there is nothing to apply for a while, or that there is again.
 func (a *applied) pause(paused bool) {
 	a.mu.Lock()

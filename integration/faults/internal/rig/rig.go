@@ -29,10 +29,11 @@ import (
 
 // A Config says how large a rig is and how much is asked of it.
 type Config struct {
-	Consumers int    // 0 means 1
-	Seed      uint64 // of what the load client decides
-	Rate      int    // commands a second; 0 means 150
-	Readers   int    // 0 means 4
+	Consumers  int    // 0 means 1
+	Partitions int    // of the topic; 0 means as many as the command-service makes by itself
+	Seed       uint64 // of what the load client decides
+	Rate       int    // commands a second; 0 means 150
+	Readers    int    // 0 means 4
 }
 
 // A Rig is a stack that can be broken.
@@ -97,7 +98,8 @@ func New(t testing.TB, cfg Config) *Rig {
 	}
 
 	broker := "KAFKA_BROKER=127.0.0.1:" + strconv.Itoa(kafkaPort)
-	r.Command = newService(t, "command", "command-service", broker, "ACK_TIMEOUT=3s")
+	r.Command = newService(t, "command", "command-service", broker, "ACK_TIMEOUT=3s",
+		"KAFKA_TOPIC_PARTITIONS="+strconv.Itoa(either(cfg.Partitions, 6)))
 	r.Query = newService(t, "query", "query-service", "DB_URL="+r.throughProxy(r.DB.ReaderURL))
 	for range cfg.Consumers {
 		r.AddConsumer()
@@ -277,9 +279,23 @@ func (r *Rig) show() string {
 	return strings.Join(all, "\n")
 }
 
-// Judge pauses the load, waits until every record was applied, has every acknowledged command answered, and holds all of
-// it to the promises. The test fails where one is broken.
-func (r *Rig) Judge() check.Verdict {
+// Moving waits until a command was acknowledged, and a record applied, that was not before. The load has to run.
+func (r *Rig) Moving() {
+	r.t.Helper()
+	acknowledged, applied := r.Load.Acknowledged(), r.applied.count()
+	err := until(Patience, func(context.Context) error {
+		if r.Load.Acknowledged() == acknowledged || r.applied.count() == applied {
+			return errors.New("nothing moves")
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Fatalf("waited in vain: %v\n%s", err, r.show())
+	}
+}
+
+// CatchUp pauses the load and waits until every record was applied.
+func (r *Rig) CatchUp() {
 	r.t.Helper()
 	if r.loading {
 		r.loading = false
@@ -290,6 +306,13 @@ func (r *Rig) Judge() check.Verdict {
 	if err := until(Patience, r.settled); err != nil {
 		r.t.Fatalf("waited in vain: %v\n%s", err, r.show())
 	}
+}
+
+// Judge pauses the load, waits until every record was applied, has every acknowledged command answered, and holds all of
+// it to the promises. The test fails where one is broken.
+func (r *Rig) Judge() check.Verdict {
+	r.t.Helper()
+	r.CatchUp()
 	r.applied.pause(true)
 	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
