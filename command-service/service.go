@@ -46,7 +46,7 @@ func Run(ctx context.Context, cfg Config) error {
 		Topic: kafka.TopicSpec{
 			Name: cfg.PublishTopic, Partitions: cfg.Partitions, Replication: cfg.Replication, MinInSync: cfg.MinInSync,
 		},
-		InFlight: cfg.MaxInFlight,
+		Wait: cfg.AckTimeout, InFlight: cfg.MaxInFlight,
 	}, log, registry)
 
 	health := &web.Health{}

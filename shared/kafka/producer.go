@@ -45,7 +45,8 @@ type Producer struct {
 type ProducerConfig struct {
 	Config
 	Topic    TopicSpec
-	InFlight int // most records that are published and not yet acknowledged
+	Wait     time.Duration // how long callers wait for their acknowledgement
+	InFlight int           // most records that are published and not yet acknowledged
 }
 
 // Message is a record to publish.
@@ -120,10 +121,28 @@ func (c Config) producing() *sarama.Config {
 	return cfg
 }
 
-// connection is a producer of sarama with its client.
+// lookForLeader is how long to wait before a broker is asked again who leads a partition.
+const lookForLeader = 250 * time.Millisecond
+
+// patient returns the configuration of a producer that looks for a partition's leader as long as its callers wait, and no
+// longer than until ctx ends. By itself sarama gives records up once all brokers were away for a second.
+func (p *Producer) patient(ctx context.Context) *sarama.Config {
+	cfg := p.cfg.producing()
+	cfg.Metadata.Timeout = p.cfg.Wait
+	cfg.Metadata.Retry.Max = int(p.cfg.Wait/lookForLeader) + 1
+	cfg.Metadata.Retry.BackoffFunc = func(int, int) time.Duration {
+		if ctx.Err() != nil {
+			return p.cfg.Wait // longer than what is left of it, so that sarama gives up
+		}
+		return lookForLeader
+	}
+	return cfg
+}
+
+// connection is a producer of sarama with its client, and a client that says soon that brokers are away.
 type connection struct {
-	client sarama.Client
-	async  sarama.AsyncProducer
+	client, watch sarama.Client
+	async         sarama.AsyncProducer
 }
 
 // Run connects, makes sure of the topic, and delivers acknowledgements until ctx ends; then it waits for the records
@@ -144,11 +163,11 @@ func (p *Producer) Run(ctx context.Context) error {
 			p.settle(failure.Msg, failure.Err)
 		}
 	})
-	p.look(ctx, c.client)
+	p.look(ctx, c.watch)
 	p.close()
 	c.async.AsyncClose()
 	delivering.Wait()
-	return c.client.Close()
+	return errors.Join(c.client.Close(), c.watch.Close())
 }
 
 // look asks for the topic from time to time until ctx ends, so that readiness knows whether Kafka is there before a
@@ -159,7 +178,7 @@ func (p *Producer) look(ctx context.Context, client sarama.Client) {
 	for {
 		select {
 		case <-tick.C:
-			err := client.RefreshMetadata(p.cfg.Topic.Name)
+			err := p.lookOnce(ctx, client)
 			if last := p.failing.Load(); err == nil && last != nil && last.seen {
 				p.failing.CompareAndSwap(last, nil)
 			} else if err != nil {
@@ -169,6 +188,20 @@ func (p *Producer) look(ctx context.Context, client sarama.Client) {
 			return
 		}
 	}
+}
+
+// lookOnce asks for the topic. One that somebody deleted is created again, as it would be at the next start; consumers
+// refuse it until somebody decides, because the history that it held is lost (G11).
+func (p *Producer) lookOnce(ctx context.Context, client sarama.Client) error {
+	err := client.RefreshMetadata(p.cfg.Topic.Name)
+	if !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+		return err
+	}
+	p.log.ErrorContext(ctx, "the broker knows no such topic any more, making sure of it", "topic", p.cfg.Topic.Name)
+	if _, err := p.cfg.EnsureTopic(p.cfg.Topic); err != nil {
+		return fmt.Errorf("topic %s is gone: %w", p.cfg.Topic.Name, err)
+	}
+	return nil
 }
 
 func (p *Producer) close() {
@@ -201,13 +234,18 @@ func (p *Producer) connectOnce(ctx context.Context) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := sarama.NewClient(p.cfg.addresses(), p.cfg.producing())
+	watch, err := sarama.NewClient(p.cfg.addresses(), p.cfg.base("watch"))
 	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	client, err := sarama.NewClient(p.cfg.addresses(), p.patient(ctx))
+	if err != nil {
+		_ = watch.Close()
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	async, err := p.open(client)
 	if err != nil {
-		_ = client.Close()
+		_, _ = watch.Close(), client.Close()
 		return nil, fmt.Errorf("open the producer: %w", err)
 	}
 	for _, warning := range warnings {
@@ -219,7 +257,7 @@ func (p *Producer) connectOnce(ctx context.Context) (*connection, error) {
 	p.async = async
 	p.mu.Unlock()
 	p.log.InfoContext(ctx, "publishing", "topic", p.cfg.Topic.Name)
-	return &connection{client, async}, nil
+	return &connection{client, watch, async}, nil
 }
 
 // open opens the producer once the topic can be written to. A topic that was only just created has no leaders yet, and

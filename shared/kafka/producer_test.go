@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/counterfoil/counterfoil/shared/fault"
@@ -36,7 +38,7 @@ func newProducer(t *testing.T, addr, topic string, inFlight int) *producing {
 	t.Helper()
 	p := &producing{t: t, topic: topic, registry: prometheus.NewRegistry()}
 	p.Producer = kafka.NewProducer(kafka.ProducerConfig{
-		Config: at(addr), Topic: kafka.TopicSpec{Name: topic, Partitions: 6}, InFlight: inFlight,
+		Config: at(addr), Topic: kafka.TopicSpec{Name: topic, Partitions: 6}, Wait: patience, InFlight: inFlight,
 	}, quiet, p.registry)
 	p.stop = run(t, p.Run)
 	return p
@@ -399,6 +401,60 @@ func TestProducer_SurvivesARestartOfTheBroker(t *testing.T) {
 			t.Errorf("%s was acknowledged and is there %d times", value, times[value])
 		}
 	}
+}
+
+// G1: while callers wait, nothing is given up, however long no broker answers.
+func TestProducer_WaitsForABrokerThatComesBackInTime(t *testing.T) {
+	t.Parallel()
+	broker := newRestartable(t)
+	p := connected(t, broker.addr(), "t", 10)
+	if _, err := p.send("k", "before"); err != nil {
+		t.Fatal(err)
+	}
+	broker.stop()
+	sent := make(chan error, 1)
+	go func() {
+		_, err := p.send("k", "meanwhile")
+		sent <- err
+	}()
+	eventually(t, "it is known that Kafka is away", func() bool { return !p.ready() })
+	select {
+	case err := <-sent:
+		t.Fatalf("given up while its caller waits: %v", err)
+	default:
+	}
+	broker.start()
+	if err := await(t, "the acknowledgement", sent); err != nil {
+		t.Fatal(err)
+	}
+	if records := kafkatest.At(t, broker.addr()).Records("t", 2); len(records) != 2 {
+		t.Errorf("%d records", len(records))
+	}
+}
+
+// A topic that somebody deletes is made again, and takes records again.
+func TestProducer_MakesADeletedTopicAgain(t *testing.T) {
+	t.Parallel()
+	broker := kafkatest.Own(t)
+	p := connected(t, broker.Addr(), "t", 10)
+	if _, err := p.send("k", "lost"); err != nil {
+		t.Fatal(err)
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	if _, err := kadm.NewClient(client).DeleteTopic(t.Context(), "t"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "records are kept again", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := p.Send(ctx, kafka.Message{Key: []byte("k"), Value: []byte("kept")})
+		return err == nil
+	})
+	eventually(t, "it is ready", p.ready)
 }
 
 func TestG6_KeysAreInThePartitionWhereJavasProducersPutThem(t *testing.T) {
