@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -89,8 +90,17 @@ func TestMigrate_ManyAtOnceDoItOnce(t *testing.T) {
 func TestMigrate_WhatWasParkedBeforeGetsItsClass(t *testing.T) {
 	t.Parallel()
 	_, conn := newDatabase(t)
-	exec(t, conn, `ALTER TABLE counterfoil.parked DROP COLUMN class`)
-	exec(t, conn, `DELETE FROM counterfoil.migrations WHERE number >= 2`)
+	first, err := os.ReadFile("migrations/0001_control.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(t, conn, `DELETE FROM counterfoil.migrations WHERE number > 1`)
+	exec(t, conn, `
+		ALTER SCHEMA counterfoil RENAME TO later;
+		CREATE SCHEMA counterfoil;
+		ALTER TABLE later.migrations SET SCHEMA counterfoil;
+		DROP SCHEMA later CASCADE`)
+	exec(t, conn, string(first))
 	exec(t, conn, `
 		INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, headers)
 		SELECT 'm', 1, 't', 0, n, 'parked', code, '', '', '[]'
