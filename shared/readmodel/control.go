@@ -34,6 +34,7 @@ type Version struct {
 	AllowParked bool   // records that the serving version applied may be parked in this one
 	Builder     string // the process that alone applies records to it; "" where every consumer-service does
 	ChangedAt   time.Time
+	Fingerprint string // of the declaration that it was created with
 }
 
 // Serving reports whether unscoped paths answer from the version.
@@ -45,7 +46,8 @@ func (v Version) Label() string { return v.Name + "/v" + strconv.Itoa(v.Number) 
 // Versions returns all versions of all read models, by name and number.
 func Versions(ctx context.Context, db Database) ([]Version, error) {
 	rows, err := db.Query(ctx, `
-		SELECT name, version, schema_name, table_name, group_id, state, previous, indexed, allow_parked, builder, changed_at
+		SELECT name, version, schema_name, table_name, group_id, state, previous, indexed, allow_parked, builder, changed_at,
+			fingerprint
 		FROM counterfoil.read_models ORDER BY name, version`)
 	if err != nil {
 		return nil, err

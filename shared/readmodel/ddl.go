@@ -9,13 +9,15 @@ import (
 )
 
 // The columns that a row which can change has beside the declared ones. They say from where it is, so that what is older
-// never replaces it, in whatever order and however often records are applied, and that it was deleted. Within a source
-// the offset decides; between sources the broker's time does, then the order of the declaration.
+// never replaces it, in whatever order and however often records are applied, and that it was deleted. Within a partition
+// of a source the offset decides. Between them the broker's time does, then the order of the sources, then the partition:
+// offsets of two partitions say nothing about each other, and a key changes its partition when a topic gets more of them.
 const (
-	RowSource  = "_source"  // smallint: which of the declaration's sources, from 0
-	RowOffset  = "_offset"  // bigint
-	RowTime    = "_time"    // timestamptz: of the record
-	RowDeleted = "_deleted" // boolean
+	RowSource    = "_source"    // smallint: which of the declaration's sources, from 0
+	RowPartition = "_partition" // integer
+	RowOffset    = "_offset"    // bigint
+	RowTime      = "_time"      // timestamptz: of the record
+	RowDeleted   = "_deleted"   // boolean
 )
 
 // TableDDL returns the statements that create the version's schema and table, and its view where rows can change.
@@ -34,8 +36,8 @@ func (d *Declaration) TableDDL() string {
 		b.WriteString(",\n")
 	}
 	if d.Write == Upsert {
-		fmt.Fprintf(&b, "    %s smallint NOT NULL,\n    %s bigint NOT NULL,\n    %s timestamptz NOT NULL,\n    %s boolean NOT NULL,\n",
-			RowSource, RowOffset, RowTime, RowDeleted)
+		fmt.Fprintf(&b, "    %s smallint NOT NULL,\n    %s integer NOT NULL,\n    %s bigint NOT NULL,\n    %s timestamptz NOT NULL,\n    %s boolean NOT NULL,\n",
+			RowSource, RowPartition, RowOffset, RowTime, RowDeleted)
 	}
 	fmt.Fprintf(&b, "    PRIMARY KEY (%s)\n);\n", identifiers(d.PrimaryKey))
 	if d.Write == Upsert {

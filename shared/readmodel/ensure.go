@@ -20,33 +20,88 @@ const ensureLock = 0x636f756e7466
 // a Misconfigured fault. A version that is new serves if no version of its model does, and is building otherwise. One that
 // is planned, retired or dropped is left as it is.
 func Ensure(ctx context.Context, conn *pgx.Conn, d *Declaration, log *slog.Logger) error {
-	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, ensureLock); err != nil {
-			return err
-		}
+	return locked(ctx, conn, d, func(tx pgx.Tx) error {
 		state, indexed, err := register(ctx, tx, d)
 		if err != nil || !state.Kept() {
 			return err
 		}
-		if err := numberFields(ctx, tx, d); err != nil {
-			return err
-		}
-		created, err := createTable(ctx, tx, d, indexed)
+		return exist(ctx, tx, d, indexed, log)
+	})
+}
+
+// Bootstrap gives each model that has no version its first one, which serves at once. The connection's role must own the
+// database. Models that have versions are left as they are, whatever their declaration says by now.
+func Bootstrap(ctx context.Context, conn *pgx.Conn, declarations []*Declaration, log *slog.Logger) error {
+	for _, d := range declarations {
+		err := locked(ctx, conn, d, func(tx pgx.Tx) error {
+			known, err := holds(ctx, tx, `SELECT EXISTS (SELECT FROM counterfoil.read_models WHERE name = $1)`, d.Name)
+			if err != nil || known {
+				return err
+			}
+			if _, _, err := register(ctx, tx, d); err != nil {
+				return err
+			}
+			return exist(ctx, tx, d, true, log)
+		})
 		if err != nil {
 			return err
 		}
-		if created {
-			log.InfoContext(ctx, "created a read model", "read_model", d.Name, "version", d.Version, "table", d.Schema()+"."+d.Table)
+	}
+	return nil
+}
+
+// Restore makes a version that is kept current exist again where its table or its rights are gone. The connection's role
+// must own the database. A version that the control tables do not hold in this shape, or that is no longer kept, is a fault
+// of kind Away: whoever runs it learns of the change in a moment.
+func Restore(ctx context.Context, conn *pgx.Conn, d *Declaration, log *slog.Logger) error {
+	return locked(ctx, conn, d, func(tx pgx.Tx) error {
+		var state State
+		var indexed bool
+		err := tx.QueryRow(ctx, `
+			SELECT state, indexed FROM counterfoil.read_models WHERE name = $1 AND version = $2 AND fingerprint = $3`,
+			d.Name, d.Version, d.Fingerprint()).Scan(&state, &indexed)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			return fault.New(fault.CodeReadModelMissing, "the database does not hold this version in this shape", nil)
+		case err != nil:
+			return err
+		case !state.Kept():
+			return fault.New(fault.CodeReadModelMissing, fmt.Sprintf("the version is %s, and no longer kept current", state), nil)
 		}
-		if err := postgres.GrantSchema(ctx, tx, d.Schema()); err != nil {
+		return exist(ctx, tx, d, indexed, log)
+	})
+}
+
+// locked runs do in a transaction in which nobody else creates versions.
+func locked(ctx context.Context, conn *pgx.Conn, d *Declaration, do func(pgx.Tx) error) error {
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, ensureLock); err != nil {
 			return err
 		}
-		return showServing(ctx, tx)
+		return do(tx)
 	})
 	if err != nil {
 		return fmt.Errorf("create read model %s: %w", d.Label(), err)
 	}
 	return nil
+}
+
+// exist makes everything exist that a version consists of, apart from its row in the control tables.
+func exist(ctx context.Context, tx pgx.Tx, d *Declaration, indexed bool, log *slog.Logger) error {
+	if err := numberFields(ctx, tx, d); err != nil {
+		return err
+	}
+	created, err := createTable(ctx, tx, d, indexed)
+	if err != nil {
+		return err
+	}
+	if created {
+		log.InfoContext(ctx, "created a read model", "read_model", d.Name, "version", d.Version, "table", d.Schema()+"."+d.Table)
+	}
+	if err := postgres.GrantSchema(ctx, tx, d.Schema()); err != nil {
+		return err
+	}
+	return showServing(ctx, tx)
 }
 
 // register returns the state of the version, which it makes known where it is not.
@@ -66,7 +121,10 @@ func register(ctx context.Context, tx pgx.Tx, d *Declaration) (state State, inde
 		if serves {
 			state = Building
 		}
-		return state, !serves, insertVersion(ctx, tx, d, state, !serves)
+		if err := insertVersion(ctx, tx, d, state, !serves); err != nil {
+			return "", false, err
+		}
+		return state, !serves, note(ctx, tx, Event{Name: d.Name, Version: d.Version, Event: string(state), By: "consumer-service", Reason: "it was declared"})
 	case err == nil && fingerprint != d.Fingerprint():
 		return "", false, fault.New(fault.CodeMisconfigured, fmt.Sprintf(
 			"the declaration of %s is not the one that the version was created with; counterfoil readmodel plan says what to do", d.Label()), nil)

@@ -30,21 +30,33 @@ func DeclaredVersions(ctx context.Context, db Database) ([]Declared, error) {
 }
 
 func (v Version) declared(ctx context.Context, db Database) (Declared, error) {
-	rows, err := db.Query(ctx, `
-		SELECT declaration, to_regclass(format('%I.%I', schema_name, table_name)) IS NOT NULL
-		FROM counterfoil.read_models WHERE name = $1 AND version = $2`, v.Name, v.Number)
+	rows, err := db.Query(ctx, `SELECT to_regclass(format('%I.%I', $1::text, $2::text)) IS NOT NULL`, v.Schema, v.Table)
 	if err != nil {
 		return Declared{}, err
 	}
-	kept, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[struct {
-		YAML        string
-		TableExists bool
-	}])
+	exists, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
 	if err != nil {
 		return Declared{}, err
 	}
-	declaration, err := parse("the declaration of "+v.Schema, []byte(kept.YAML), nil)
-	return Declared{v, declaration, kept.TableExists}, err
+	declaration, err := StoredDeclaration(ctx, db, v)
+	return Declared{v, declaration, exists}, err
+}
+
+// StoredDeclaration returns the declaration that the version was created with.
+func StoredDeclaration(ctx context.Context, db Database, v Version) (*Declaration, error) {
+	rows, err := db.Query(ctx, `SELECT declaration FROM counterfoil.read_models WHERE name = $1 AND version = $2`, v.Name, v.Number)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
+	d, err := parse("the declaration of "+v.Label(), []byte(stored), nil)
+	if err != nil {
+		return nil, err
+	}
+	return d.Numbered(v.Number), nil
 }
 
 // Parked says how many records of a version are set aside for one reason.
