@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
@@ -161,6 +162,12 @@ func (c *Cluster) StopNode(i int) error { return c.nodes[i].stop() }
 
 // KillNode ends node i with SIGKILL.
 func (c *Cluster) KillNode(i int) error { return c.nodes[i].kill() }
+
+// FreezeNode stops node i from running, as a machine that hangs does, until ThawNode.
+func (c *Cluster) FreezeNode(i int) error { return c.nodes[i].process.Signal(syscall.SIGSTOP) }
+
+// ThawNode lets node i run on after FreezeNode.
+func (c *Cluster) ThawNode(i int) error { return c.nodes[i].process.Signal(syscall.SIGCONT) }
 
 // StartNode starts node i again, on its data and its port, and returns when it
 // answers requests and the cluster counts it as alive.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,8 +15,11 @@ import (
 	"github.com/counterfoil/counterfoil/integration/faults/internal/check"
 )
 
-// newKafka returns a client that goes to the broker itself and not by way of the proxy.
+// newKafka returns a client that goes to a broker of the rig's own itself and not by way of the proxy.
 func (r *Rig) newKafka(options ...kgo.Opt) (*kgo.Client, error) {
+	if r.Broker == nil {
+		return kgo.NewClient(append(options, kgo.SeedBrokers(strings.Split(r.brokers, ",")...))...)
+	}
 	address := r.Broker.address()
 	return kgo.NewClient(append(options, kgo.SeedBrokers(address), kgo.RequestRetries(3),
 		kgo.Dialer(func(ctx context.Context, network, _ string) (net.Conn, error) {

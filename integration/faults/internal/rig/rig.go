@@ -32,6 +32,7 @@ type Config struct {
 	Consumers  int    // 0 means 1
 	Partitions int    // of the topic; 0 means as many as the command-service makes by itself
 	Seed       uint64 // of what the load client decides
+	Cluster    string // brokers that run already, comma separated; "" means one of the rig's own, which can be broken
 	Rate       int    // commands a second; 0 means 150
 	Readers    int    // 0 means 4
 }
@@ -39,9 +40,9 @@ type Config struct {
 // A Rig is a stack that can be broken.
 type Rig struct {
 	Topic    string
-	Broker   *Broker
-	Kafka    *Proxy // before the broker
-	Postgres *Proxy // before the server
+	Broker   *Broker // nil where the brokers are not the rig's own
+	Kafka    *Proxy  // before the broker; nil as well
+	Postgres *Proxy  // before the server
 	Server   *pgtest.Server
 	DB       *pgtest.DB
 	Load     *load.Client
@@ -50,6 +51,7 @@ type Rig struct {
 	Consumers      []*Service // those that are meant to run
 
 	t       testing.TB
+	brokers string     // as the services have it
 	idle    []*Service // consumers that were taken away
 	pool    *pgxpool.Pool
 	ledger  *ledger.Ledger
@@ -77,9 +79,13 @@ func New(t testing.TB, cfg Config) *Rig {
 	dir := t.TempDir()
 	r := &Rig{t: t, Topic: "timestamp.command.v1", path: filepath.Join(dir, "ledger"), asked: map[string]bool{}}
 
-	kafkaPort := freePort(t)
-	r.Broker = newBroker(t, filepath.Join(dir, "broker"), kafkaPort)
-	r.Kafka = newProxy(t, "kafka", kafkaPort, r.Broker.Port)
+	r.brokers = cfg.Cluster
+	if r.brokers == "" {
+		port := freePort(t)
+		r.Broker = newBroker(t, filepath.Join(dir, "broker"), port)
+		r.Kafka = newProxy(t, "kafka", port, r.Broker.Port)
+		r.brokers = "127.0.0.1:" + strconv.Itoa(port)
+	}
 	r.Server = pgtest.Own(t)
 	r.DB = r.Server.Database()
 	r.Postgres = newProxy(t, "postgres", freePort(t), portOf(t, r.DB.OwnerURL))
@@ -97,8 +103,7 @@ func New(t testing.TB, cfg Config) *Rig {
 		t.Fatal(err)
 	}
 
-	broker := "KAFKA_BROKER=127.0.0.1:" + strconv.Itoa(kafkaPort)
-	r.Command = newService(t, "command", "command-service", broker, "ACK_TIMEOUT=3s",
+	r.Command = newService(t, "command", "command-service", "KAFKA_BROKER="+r.brokers, "ACK_TIMEOUT=3s",
 		"KAFKA_TOPIC_PARTITIONS="+strconv.Itoa(either(cfg.Partitions, 6)))
 	r.Query = newService(t, "query", "query-service", "DB_URL="+r.throughProxy(r.DB.ReaderURL))
 	for range cfg.Consumers {
@@ -168,7 +173,7 @@ func (r *Rig) newConsumer(name string) *Service {
 	}
 	password, _ := owner.User.Password()
 	return newService(r.t, name, "consumer-service",
-		"KAFKA_BROKER=127.0.0.1:"+strconv.Itoa(r.Kafka.Port), "KAFKA_SESSION_TIMEOUT="+SessionTimeout.String(),
+		"KAFKA_BROKER="+r.brokers, "KAFKA_SESSION_TIMEOUT="+SessionTimeout.String(),
 		"DB_URL="+r.throughProxy(r.DB.WriterURL), "DB_OWNER_USERNAME="+owner.User.Username(), "DB_OWNER_PASSWORD="+password)
 }
 
@@ -237,12 +242,7 @@ func (r *Rig) Begin() {
 // Heal undoes every fault that still holds, and waits until every service is ready.
 func (r *Rig) Heal() {
 	r.t.Helper()
-	if !r.Broker.Running() {
-		r.Broker.Start()
-	}
-	r.Broker.Thaw()
-	r.Kafka.Clean()
-	r.Kafka.Up()
+	r.healBroker()
 	r.PostgresBack()
 	r.Postgres.Clean()
 	r.Postgres.Up()
@@ -260,6 +260,18 @@ func (r *Rig) Heal() {
 		}
 	}
 	r.awaitReady()
+}
+
+func (r *Rig) healBroker() {
+	if r.Broker == nil {
+		return
+	}
+	if !r.Broker.Running() {
+		r.Broker.Start()
+	}
+	r.Broker.Thaw()
+	r.Kafka.Clean()
+	r.Kafka.Up()
 }
 
 func (r *Rig) awaitReady() {

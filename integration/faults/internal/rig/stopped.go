@@ -56,33 +56,3 @@ func (r *Rig) Batches(services ...*Service) []Batch {
 	})
 	return batches
 }
-
-// Ends returns the offset behind the last record of each partition of the topic.
-func (r *Rig) Ends() map[int32]int64 {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), short)
-	defer cancel()
-	ends, err := r.ends(ctx)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return ends
-}
-
-// Joined waits until the service says that it began a session of its read model's group after what it has said so far.
-func (r *Rig) Joined(s *Service) {
-	r.t.Helper()
-	before := len(s.process.Find("joined", "group_id", group))
-	err := until(Patience, func(context.Context) error {
-		if len(s.process.Find("joined", "group_id", group)) == before {
-			return fmt.Errorf("%s has not joined again", s.Name)
-		}
-		return nil
-	})
-	if err != nil {
-		r.t.Fatalf("waited in vain: %v\n%s", err, s.show())
-	}
-}
-
-// group is the consumer group of the timestamp read model.
-const group = "timestamp-consumer.timestamp.v1"
