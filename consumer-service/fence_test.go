@@ -35,6 +35,16 @@ func (w *world) waitForLocks(n int) {
 		WHERE NOT granted AND datname = current_database()`, fmt.Sprint(n))
 }
 
+// gate makes whoever moves the checkpoint on from 1 wait for an advisory lock, before it looks at the row.
+const gate = `
+	CREATE FUNCTION counterfoil.gate() RETURNS trigger LANGUAGE plpgsql AS $$
+	BEGIN
+		IF EXISTS (SELECT FROM counterfoil.checkpoints WHERE group_id LIKE '%.timestamp.v1' AND next_offset = 1) THEN
+			PERFORM pg_advisory_xact_lock(1);
+		END IF;
+		RETURN NULL;
+	END $$`
+
 // A former owner of the partition commits the first half of the batch that this consumer holds: the consumer writes
 // nothing of its batch, and then neither loses nor doubles the other half.
 func TestG4_AConsumerThatIsFencedInMidBatchLosesNothing(t *testing.T) {
@@ -42,10 +52,13 @@ func TestG4_AConsumerThatIsFencedInMidBatchLosesNothing(t *testing.T) {
 	w := newWorld(t, 1)
 	w.run("a", nil)
 	w.eventually(checkpoint, "0")
-	first := w.begin()
-	mustExec(t, first, lockCheckpoint)
+	w.mustQuery(gate)
+	w.mustQuery(`CREATE TRIGGER gate BEFORE UPDATE ON counterfoil.checkpoints EXECUTE FUNCTION counterfoil.gate()`)
+	former, lock := w.begin(), w.begin()
+	mustExec(t, former, `SELECT pg_advisory_xact_lock(1)`)
+	mustExec(t, lock, lockCheckpoint)
 
-	// The consumer comes with the first record and waits; ten more queue behind it.
+	// The consumer comes with the first record and waits; ten more queue behind it, and so come together.
 	kafkatest.Produce(t, w.topic, timestamp(uuid.New(), "2020-01-01T00:00:00Z"))
 	w.waitForLocks(1)
 	var ids []uuid.UUID
@@ -55,27 +68,16 @@ func TestG4_AConsumerThatIsFencedInMidBatchLosesNothing(t *testing.T) {
 		records = append(records, timestamp(ids[i], "2020-01-01T00:00:00Z"))
 	}
 	kafkatest.Produce(t, w.topic, records...)
-
-	// The former owner stands in line behind it, and so has the lock before the consumer comes with the ten.
-	second := w.begin()
-	locked := make(chan error, 1)
-	go func() {
-		_, err := second.Exec(context.WithoutCancel(t.Context()), lockCheckpoint)
-		locked <- err
-	}()
-	w.waitForLocks(2)
-	if err := first.Rollback(t.Context()); err != nil {
+	if err := lock.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-locked; err != nil {
-		t.Fatal(err)
-	}
+	w.eventually(checkpoint, "1")
 	w.waitForLocks(1)
 	for _, id := range ids[:5] {
-		mustExec(t, second, `INSERT INTO timestamp_v1.timestamp_records VALUES ($1, '2020-01-01Z', '2020-01-01Z')`, id)
+		mustExec(t, former, `INSERT INTO timestamp_v1.timestamp_records VALUES ($1, '2020-01-01Z', '2020-01-01Z')`, id)
 	}
-	mustExec(t, second, `UPDATE counterfoil.checkpoints SET next_offset = 6 WHERE group_id LIKE '%.timestamp.v1'`)
-	if err := second.Commit(t.Context()); err != nil {
+	mustExec(t, former, `UPDATE counterfoil.checkpoints SET next_offset = 6 WHERE group_id LIKE '%.timestamp.v1'`)
+	if err := former.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.eventually(checkpoint, "11")
