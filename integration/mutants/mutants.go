@@ -43,7 +43,7 @@ var mutants = []mutant{
 	},
 	{
 		"what was fenced is forgotten", "consumer-service/internal/delivery/delivery.go",
-		"\"expected\", p.position(), \"error\", err)\n\t\t\treturn false", "\"expected\", p.position(), \"error\", err)\n\t\t\treturn true",
+		"\"fenced, beginning anew\")\n\t\treturn false", "\"fenced, beginning anew\")\n\t\treturn true",
 		consumer, "TestG4_AConsumerThatIsFenced",
 	},
 	{

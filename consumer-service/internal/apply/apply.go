@@ -114,7 +114,7 @@ func (a *Applier) Apply(ctx context.Context, expected int64, records []kafka.Rec
 // apply commits the items together if it can, and in halves where PostgreSQL refuses one of them.
 func (a *Applier) apply(ctx context.Context, expected int64, items []item) (Result, error) {
 	result, err := a.commit(ctx, expected, items)
-	if !fault.Is(err, fault.Unappliable) {
+	if err == nil || fault.Of(err).Kind().Treatment() != fault.Park {
 		return result, err
 	}
 	if len(items) == 1 {

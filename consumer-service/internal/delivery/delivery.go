@@ -209,14 +209,7 @@ func (h *Handler) deliver(ctx context.Context, p *partition, records []kafka.Rec
 		}
 		p.fail(err)
 		h.metrics.failed(h, err)
-		if fault.Of(err).Kind().Treatment() == fault.Reload {
-			// Somebody else, or a commit of ours whose answer was lost, moved the checkpoint, and may have parked keys
-			// that this session does not know of. A new session begins with what is true now.
-			h.log.WarnContext(ctx, "fenced, beginning anew", "topic", p.Topic, "partition", p.Number, "expected", p.position(), "error", err)
-			return false
-		}
-		h.report(ctx, "cannot apply, trying again", err, "topic", p.Topic, "partition", p.Number, "offset", records[0].Position.Offset)
-		if needsPreparing(err) {
+		if !h.treat(ctx, p, err) {
 			return false
 		}
 		if time.Since(began) > maxBackoff {
@@ -228,6 +221,24 @@ func (h *Handler) deliver(ctx context.Context, p *partition, records []kafka.Rec
 		case <-time.After(wait.NextBackOff()):
 		}
 	}
+}
+
+// treat does what the kind of a failure asks for, and reports whether this session is to try again. What Apply returns is
+// never to be parked: it parks by itself, and what keeps it from that is a defect.
+func (h *Handler) treat(ctx context.Context, p *partition, err error) (again bool) {
+	log := h.log.With("topic", p.Topic, "partition", p.Number, "offset", p.position(), "code", fault.Of(err).Code, "error", err)
+	switch fault.Of(err).Kind().Treatment() {
+	case fault.Wait:
+		log.WarnContext(ctx, "cannot apply, trying again")
+	case fault.Reload:
+		// Somebody else, or a commit of ours whose answer was lost, moved the checkpoint, and may have parked keys that
+		// this session does not know of. A new session begins with what is true now.
+		log.WarnContext(ctx, "fenced, beginning anew")
+		return false
+	case fault.Stop, fault.Park:
+		log.ErrorContext(ctx, "cannot apply until somebody mends it")
+	}
+	return !needsPreparing(err)
 }
 
 // applyOnce applies the records and accounts for what became of them. A batch under way is finished when the session
