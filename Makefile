@@ -1,7 +1,7 @@
 # Every verb of this repository. The two that a newcomer needs do without make: go run ./counterfoil dev, go test work.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test race lint verify apache postman mutants faults soak limits
+.PHONY: help up down dev test race lint verify apache postman mutants faults soak limits bench
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ limits: ## hold thousands of connections, hostile records and slow clients, and 
 
 soak: ## random faults for DURATION (such as 30m), with a report in docs/soak.md
 	DURATION=$(or $(DURATION),30m) go test -count=1 -v -timeout 24h -run TestSoak ./integration/faults
+
+bench: ## measure everything beside peers and limits, and write docs/performance.md (takes half an hour)
+	go run ./bench all
 
 lint: ## check formatting and vet
 	.ci/lint

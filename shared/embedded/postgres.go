@@ -148,6 +148,9 @@ func (p *Postgres) supervise() {
 // Port returns the port on 127.0.0.1.
 func (p *Postgres) Port() int { return p.port }
 
+// PID returns the process id of the server, whose children serve the connections.
+func (p *Postgres) PID() int { return p.process.PID() }
+
 // Dir returns the directory that the data is kept in, see PostgresConfig.Dir.
 func (p *Postgres) Dir() string { return p.home.dir }
 

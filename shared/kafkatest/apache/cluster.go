@@ -157,6 +157,17 @@ func (c *Cluster) Addrs() []string {
 // String returns the addresses as TEST_KAFKA_BROKER and KAFKA_BROKER hold them.
 func (c *Cluster) String() string { return strings.Join(c.Addrs(), ",") }
 
+// PIDs returns the process id of every node that was started, for those who measure what it uses.
+func (c *Cluster) PIDs() []int {
+	var pids []int
+	for _, n := range c.nodes {
+		if n.process != nil {
+			pids = append(pids, n.process.PID())
+		}
+	}
+	return pids
+}
+
 // StopNode shuts node i down: it hands its leaderships over first.
 func (c *Cluster) StopNode(i int) error { return c.nodes[i].stop() }
 

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"time"
+
+	"github.com/counterfoil/counterfoil/bench/internal/measure"
+	"github.com/counterfoil/counterfoil/bench/internal/peer"
+)
+
+// grammar is what can be written on the command line.
+type grammar struct {
+	common
+
+	Ingest  ingest  `cmd:"" help:"POST → acknowledged: requests a second and latency."`
+	Apply   apply   `cmd:"" help:"A topic of commands → committed rows: rows a second."`
+	Read    read    `cmd:"" help:"GET by id, unchanged rows, pages, and while thousands wait."`
+	Visible visible `cmd:"" help:"POST → seen by a waiting GET: latency at steady rates."`
+
+	All all `cmd:"" help:"Everything, and write docs/performance.md with its plots."`
+
+	Peer peer.Command `cmd:"" hidden:"" help:"Be one of the programs that are compared."`
+}
+
+// common holds the settings of all measurements.
+type common struct {
+	Output   string        `short:"o" enum:"table,json" default:"table" help:"How results are written: ${enum}. Progress goes to standard error."`
+	Rounds   int           `default:"3" help:"Turns of each contestant."`
+	Duration time.Duration `default:"5s" help:"How long a contestant's turn under load lasts."`
+	Records  int64         `default:"1000000" help:"Commands in a topic that is applied, and rows of a table that is read."`
+	Quick    bool          `help:"One short round with few contestants and records: shows that everything runs, and nothing else."`
+	Embedded bool          `help:"Use the embedded broker (kfake) instead of Apache Kafka."`
+	Peers    bool          `help:"Also measure peers that are downloaded first."`
+}
+
+// options returns how much is measured.
+func (c *common) options() measure.Options {
+	o := measure.Options{Rounds: c.Rounds, Lasts: c.Duration, Records: c.Records, Quick: c.Quick, Peers: c.Peers, Say: say}
+	if c.Quick {
+		o.Rounds, o.Lasts, o.Records = 1, time.Second, min(c.Records, 20_000)
+	}
+	return o
+}

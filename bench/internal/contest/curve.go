@@ -1,0 +1,35 @@
+package contest
+
+// A Curve shows how a cost grows with what causes it.
+type Curve struct {
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	X     string `json:"x"` // what grows, with its unit
+	Y     string `json:"y"` // what it costs, with its unit
+	Lines []Line `json:"lines"`
+}
+
+// Line is one of the costs of a curve.
+type Line struct {
+	Name   string  `json:"name"`
+	Points []Point `json:"points"`
+}
+
+// Point holds what the rounds at one X showed.
+type Point struct {
+	X      float64   `json:"x"`
+	Values []float64 `json:"values"`
+}
+
+// Growth returns how many times the median at the last point is that at the first.
+func (l Line) Growth() float64 {
+	if len(l.Points) == 0 {
+		return 0
+	}
+	first, _ := Of(l.Points[0].Values)
+	last, ok := Of(l.Points[len(l.Points)-1].Values)
+	if !ok || first.Median == 0 {
+		return 0
+	}
+	return last.Median / first.Median
+}

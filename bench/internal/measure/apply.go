@@ -1,0 +1,212 @@
+package measure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/counterfoil/counterfoil/bench/internal/contest"
+	"github.com/counterfoil/counterfoil/bench/internal/rig"
+)
+
+// table is the one that records are applied to.
+const table = "timestamp_v1.timestamp_records"
+
+// Apply measures a topic of commands → committed rows, into an empty table and into one that has all of them.
+func Apply(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error) {
+	topic, err := r.Topic(ctx, "apply", partitions)
+	if err != nil {
+		return nil, err
+	}
+	o.Say("writing %d commands to a topic", o.Records)
+	if err := r.Fill(ctx, topic, rig.Commands(o.Records)); err != nil {
+		return nil, err
+	}
+	rows, err := r.Rows(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
+	a := applying{o, r, topic, rows}
+	limit := fmt.Sprintf("COPY, %d connections", partitions)
+	empty := contest.Contest{
+		ID: "apply", Title: fmt.Sprintf("%d commands in %d partitions → rows of an empty table", o.Records, partitions), Baseline: limit,
+		Contestants: []contest.Contestant{
+			{Name: "consumer-service", Note: "as shipped: rows and checkpoint in one transaction", Run: a.ours},
+			{Name: limit, Note: "the limit: COPY of the same rows into the same table by pgx, no Kafka", Run: a.copied},
+			{Name: "tutorial", Note: "sarama's consumer group, one INSERT and one offset commit for each record", Run: a.peer("insert-one", "--commit")},
+			{Name: "one INSERT each", Note: "the same, offsets committed now and then", Run: a.peer("insert-one")},
+			{Name: "Watermill", Note: "its Kafka subscriber, one INSERT for each message", Run: a.peer("water-rows")},
+		},
+	}
+	full := contest.Contest{
+		ID: "replay", Title: fmt.Sprintf("%d commands whose rows are all there already", o.Records), Baseline: "INSERT that finds all",
+		Contestants: []contest.Contestant{
+			{Name: "consumer-service", Note: "a new group over a full table", Run: a.replayed},
+			{Name: "INSERT that finds all", Note: "the limit: INSERT … SELECT … ON CONFLICT DO NOTHING of the table into itself", Run: a.inserted},
+		},
+	}
+	return o.runAll(ctx, empty, full)
+}
+
+// applying is what the turns have in common.
+type applying struct {
+	Options
+	rig   *rig.Rig
+	topic string
+	rows  []rig.Partition
+}
+
+// ours applies everything by a consumer-service with an empty database.
+func (a applying) ours(ctx context.Context) (contest.Sample, error) {
+	return a.withDatabase(ctx, func(db *rig.Database) (contest.Sample, error) { return a.consume(ctx, db) })
+}
+
+// consume runs a consumer-service with a new group until everything is applied.
+func (a applying) consume(ctx context.Context, db *rig.Database) (sample contest.Sample, err error) {
+	consumer, group, err := a.rig.Consumer(ctx, db, a.topic)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, a.rig.Forget(consumer)) }()
+	sample, err = a.watch(ctx, consumer, a.Records, 10*time.Minute, 20*time.Millisecond, func(ctx context.Context) (int64, error) {
+		return db.Applied(ctx, group, a.topic)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, consumer.Tail())
+	}
+	if n, err := db.Number(ctx, `SELECT count(*) FROM `+table); err != nil || n != a.Records {
+		return nil, fmt.Errorf("there are %d rows of %d: %w", n, a.Records, err)
+	}
+	return sample, nil
+}
+
+// peer applies by a peer, until everything is applied or its time is over.
+func (a applying) peer(name string, args ...string) func(context.Context) (contest.Sample, error) {
+	return func(ctx context.Context) (contest.Sample, error) {
+		return a.withTable(ctx, func(db *rig.Database) (sample contest.Sample, err error) {
+			broker, err := a.rig.Broker(ctx)
+			if err != nil {
+				return nil, err
+			}
+			all := append([]string{"--broker", broker, "--topic", a.topic, "--group", a.rig.Name("peer-"), "--db", db.WriterURL}, args...)
+			process, err := a.rig.Peer(ctx, name, all...)
+			if err != nil {
+				return nil, err
+			}
+			defer func() { err = errors.Join(err, a.rig.Forget(process)) }()
+			return a.watch(ctx, process, a.Records, a.Lasts, 100*time.Millisecond, func(ctx context.Context) (int64, error) {
+				return db.Number(ctx, `SELECT count(*) FROM `+table)
+			})
+		})
+	}
+}
+
+// watch measures from the first progress to the last, or for as long as the limit says.
+func (a applying) watch(ctx context.Context, process *rig.Process, all int64, limit, every time.Duration, progress func(context.Context) (int64, error)) (contest.Sample, error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var first int64
+	var began time.Time
+	var meter *rig.Meter
+	waiting := time.Now()
+	for {
+		n, err := progress(ctx)
+		now := time.Now()
+		switch {
+		case err != nil:
+			return nil, err
+		case n == 0 && now.Sub(waiting) > 2*time.Minute:
+			return nil, errors.New("nothing was applied in two minutes")
+		case n > 0 && meter == nil:
+			first, began, meter = n, now, a.rig.Meter(process)
+		case meter != nil && (n >= all || now.Sub(began) >= limit):
+			sample := contest.Sample{contest.Rate: float64(n-first) / now.Sub(began).Seconds()}
+			return sample, meter.Add(sample, n-first)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// copied copies the rows of each partition by a connection of its own.
+func (a applying) copied(ctx context.Context) (contest.Sample, error) {
+	return a.withTable(ctx, func(db *rig.Database) (contest.Sample, error) {
+		meter, began := a.rig.Meter(nil), time.Now()
+		copying, ctx := errgroup.WithContext(ctx)
+		for _, partition := range a.rows {
+			copying.Go(func() error {
+				return partition.Copy(ctx, db.WriterURL, pgx.Identifier{"timestamp_v1", "timestamp_records"})
+			})
+		}
+		if err := copying.Wait(); err != nil {
+			return nil, err
+		}
+		sample := contest.Sample{contest.Rate: float64(a.Records) / time.Since(began).Seconds()}
+		return sample, meter.Add(sample, a.Records)
+	})
+}
+
+// replayed applies everything to a table that has it.
+func (a applying) replayed(ctx context.Context) (contest.Sample, error) {
+	return a.withRows(ctx, func(db *rig.Database) (contest.Sample, error) { return a.consume(ctx, db) })
+}
+
+// inserted inserts a table into itself.
+func (a applying) inserted(ctx context.Context) (contest.Sample, error) {
+	return a.withRows(ctx, func(db *rig.Database) (contest.Sample, error) {
+		meter, began := a.rig.Meter(nil), time.Now()
+		if _, err := db.Super.Exec(ctx, `INSERT INTO `+table+` SELECT * FROM `+table+` ON CONFLICT DO NOTHING`); err != nil {
+			return nil, err
+		}
+		sample := contest.Sample{contest.Rate: float64(a.Records) / time.Since(began).Seconds()}
+		return sample, meter.Add(sample, a.Records)
+	})
+}
+
+// withDatabase gives the turn an empty database of its own.
+func (a applying) withDatabase(ctx context.Context, turn func(*rig.Database) (contest.Sample, error)) (sample contest.Sample, err error) {
+	db, err := a.rig.Database(ctx, "apply")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, a.rig.Drop(context.WithoutCancel(ctx), db)) }()
+	if err := db.Settle(ctx); err != nil {
+		return nil, err
+	}
+	return turn(db)
+}
+
+// withTable gives the turn a database whose table is there and empty.
+func (a applying) withTable(ctx context.Context, turn func(*rig.Database) (contest.Sample, error)) (contest.Sample, error) {
+	return a.withDatabase(ctx, func(db *rig.Database) (contest.Sample, error) {
+		if err := a.rig.Prepare(ctx, db); err != nil {
+			return nil, err
+		}
+		return turn(db)
+	})
+}
+
+// withRows gives the turn a database whose table has all rows.
+func (a applying) withRows(ctx context.Context, turn func(*rig.Database) (contest.Sample, error)) (contest.Sample, error) {
+	return a.withTable(ctx, func(db *rig.Database) (contest.Sample, error) {
+		for _, partition := range a.rows {
+			if err := partition.Copy(ctx, db.WriterURL, pgx.Identifier{"timestamp_v1", "timestamp_records"}); err != nil {
+				return nil, err
+			}
+		}
+		if _, err := db.Super.Exec(ctx, `VACUUM ANALYZE `+table); err != nil {
+			return nil, err
+		}
+		if err := db.Settle(ctx); err != nil {
+			return nil, err
+		}
+		return turn(db)
+	})
+}
