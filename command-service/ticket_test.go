@@ -22,7 +22,7 @@ func TestPost_AnswersTheTicketOfTheRecord(t *testing.T) {
 	s := start(t)
 	a := s.post("/api/v1/timestamp/2009-09-28T19:03:12Z", "correlationId: "+correlation)
 	id := a.ticket(t)
-	if want := `{"id":"` + id.String() + `"}`; a.body != want {
+	if want := `{"id":"` + id.String() + "\"}\n"; a.body != want {
 		t.Errorf("body %q, want %q", a.body, want)
 	}
 	if id.Version() != 7 {

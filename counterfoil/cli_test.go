@@ -85,7 +85,7 @@ func (s session) send(t *testing.T) {
 		t.Errorf("the repeat is %+v, the first was %+v", again, first)
 	}
 
-	for _, wrong := range [][]string{{"tomorrow"}, {"--correlation-id=x"}, {"--idempotency-key=with space"}, {"--wait=soon"}} {
+	for _, wrong := range [][]string{{"tomorrow"}, {"--correlation-id=x"}, {"--idempotency-key=with space"}, {"--wait=soon"}, {"--wait=5"}} {
 		s.do(t, append([]string{"send"}, wrong...)...).requireCode(t, 2)
 	}
 	away := s.do(t, "send", "--command-url", "http://127.0.0.1:1").requireCode(t, 1)

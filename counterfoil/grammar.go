@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -49,6 +51,7 @@ func parse(cli *grammar, args []string) (parsed *kong.Context, err error) {
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: true, Compact: true, NoAppDescFormat: true, WrapUpperBound: 120}),
 		kong.Exit(func(int) { helped = true }),
 		kong.Writers(os.Stdout, os.Stderr),
+		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(duration)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("the grammar of the command line is wrong: %w", err)
@@ -63,6 +66,24 @@ func parse(cli *grammar, args []string) (parsed *kong.Context, err error) {
 		return nil, fmt.Errorf("%w; see `counterfoil --help`", err)
 	}
 	return parsed, nil
+}
+
+// duration reads a flag's duration, and shows how one is written where it is not.
+func duration(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		example := "5s"
+		if _, err := time.ParseDuration(text + "s"); err == nil {
+			example = text + "s"
+		}
+		return fmt.Errorf("%q has no unit or is no duration; write it like %s or 300ms", text, example)
+	}
+	target.SetInt(int64(d))
+	return nil
 }
 
 // printer returns where results go. The arguments decide about JSON also where they could not be parsed.

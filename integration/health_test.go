@@ -29,7 +29,7 @@ func TestHealth_SaysUpWithAndWithoutHeaders(t *testing.T) {
 				{"correlationId", "nonsense"}, // whoever probes a service need not know our headers
 			} {
 				answer := get(t, service, path, header...)
-				if answer.Body != `{"status":"UP"}` {
+				if answer.Body != `{"status":"UP"}`+"\n" {
 					t.Errorf("GET %s with %q answers %s", path, header, answer.Body)
 				}
 			}

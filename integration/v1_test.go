@@ -30,7 +30,7 @@ func TestV1_ClientsOfThePublishedFormatKeepWorking(t *testing.T) {
 
 func requireV1(t *testing.T, s *stack.Stack) {
 	const correlation = "52f2665d-c087-42e5-a571-89061021a37c"
-	ticketForm := regexp.MustCompile(`^\{"id":"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"\}$`)
+	ticketForm := regexp.MustCompile(`^\{"id":"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"\}\n$`)
 	for _, path := range []string{"/api/v1/timestamp/2006-01-02T15:04:05Z", "/api/v1/timestamp", "/app"} {
 		posted, err := s.Command.Do(t.Context(), http.MethodPost, path, "correlationId", correlation)
 		if err != nil {

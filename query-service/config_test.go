@@ -82,7 +82,7 @@ func TestPorts_ZeroTakesAFreeOneAndTellsWhich(t *testing.T) {
 			continue
 		}
 		s.url = "http://127.0.0.1:" + port
-		if a := s.get("/health"); a.body != `{"status":"UP"}` {
+		if a := s.get("/health"); a.body != `{"status":"UP"}`+"\n" {
 			t.Errorf("%v: got %s", line, a)
 		}
 	}

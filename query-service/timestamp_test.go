@@ -26,7 +26,7 @@ func TestTimestamp_FourStringsAndNothingElse(t *testing.T) {
 		id := uuid.NewString()
 		db.insert(row{id, at.instant})
 		a := s.get("/api/v1/timestamp/" + id)
-		want := `{"command_id":"` + id + `","id":"` + id + `","event_timestamp":"` + at.text + `","created_at":"2020-08-31T15:04:05Z"}`
+		want := `{"command_id":"` + id + `","id":"` + id + `","event_timestamp":"` + at.text + `","created_at":"2020-08-31T15:04:05Z"}` + "\n"
 		if a.status != http.StatusOK || a.body != want || a.header.Get("Content-Type") != "application/json" {
 			t.Errorf("got %s\nwant %s", a, want)
 		}

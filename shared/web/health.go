@@ -67,7 +67,7 @@ func (h *Health) Statuses() []Status {
 
 func (h *Health) routes(r *Router) {
 	up := func(c echo.Context) error {
-		return c.JSONBlob(http.StatusOK, []byte(`{"status":"UP"}`))
+		return c.JSONBlob(http.StatusOK, []byte("{\"status\":\"UP\"}\n"))
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		r.Add(method, "/health", up)
@@ -95,7 +95,7 @@ func (h *Health) ready(c echo.Context) error {
 		return err
 	}
 	c.Response().Header().Set("Cache-Control", "no-store")
-	return c.JSONBlob(code, body)
+	return c.JSONBlob(code, append(body, '\n'))
 }
 
 func isHealth(path string) bool {

@@ -17,7 +17,7 @@ func TestHealth_LivesWhateverItNeeds(t *testing.T) {
 	s := newSite(t)
 	s.health.Add(func() web.Status { return web.Status{Name: "kafka"} })
 	for _, path := range []string{"/health", "/livez"} {
-		if got := s.ask("GET", path, nil); got.Code != http.StatusOK || got.Body.String() != `{"status":"UP"}` {
+		if got := s.ask("GET", path, nil); got.Code != http.StatusOK || got.Body.String() != `{"status":"UP"}`+"\n" {
 			t.Errorf("%s: %d %s", path, got.Code, got.Body)
 		}
 		if got := s.ask("HEAD", path, nil); got.Code != http.StatusOK {
@@ -34,17 +34,17 @@ func TestHealth_ReadyWhileEveryCheckIs(t *testing.T) {
 	s.health.Add(func() web.Status {
 		return web.Status{Name: "topic", OK: true, Warning: true, Detail: "it deletes records"}
 	})
-	if got := s.ask("GET", "/readyz", nil); got.Code != http.StatusOK || got.Body.String() != `{"status":"UP"}` {
+	if got := s.ask("GET", "/readyz", nil); got.Code != http.StatusOK || got.Body.String() != `{"status":"UP"}`+"\n" {
 		t.Errorf("a warning makes it unready: %d %s", got.Code, got.Body)
 	}
 	want := `{"status":"UP","checks":[{"name":"draining","ok":true},{"name":"kafka","ok":true},` +
-		`{"name":"topic","ok":true,"warning":true,"detail":"it deletes records"}]}`
+		`{"name":"topic","ok":true,"warning":true,"detail":"it deletes records"}]}` + "\n"
 	got := s.ask("GET", "/readyz?verbose", nil)
 	if got.Body.String() != want || got.Header().Get("Content-Type") != "application/json" || got.Header().Get("Cache-Control") != "no-store" {
 		t.Errorf("got %s %v", got.Body, got.Header())
 	}
 	status = web.Status{Name: "kafka", Detail: "connection refused"}
-	if got := s.ask("GET", "/readyz", nil); got.Code != http.StatusServiceUnavailable || got.Body.String() != `{"status":"DOWN"}` {
+	if got := s.ask("GET", "/readyz", nil); got.Code != http.StatusServiceUnavailable || got.Body.String() != `{"status":"DOWN"}`+"\n" {
 		t.Errorf("got %d %s", got.Code, got.Body)
 	}
 	if got := s.ask("HEAD", "/readyz", nil); got.Code != http.StatusServiceUnavailable {

@@ -71,7 +71,7 @@ func (r *Router) handleError(err error, c echo.Context) {
 	}
 	body, err := json.Marshal(problem)
 	if err == nil {
-		_, err = c.Response().Write(body)
+		_, err = c.Response().Write(append(body, '\n'))
 	}
 	if err != nil {
 		r.log.DebugContext(c.Request().Context(), "the client did not take its answer", "error", err)

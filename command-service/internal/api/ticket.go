@@ -44,7 +44,7 @@ func (a *API) answer(c echo.Context, path string, ticket accept.Ticket, err erro
 		header.Set(preferenceApplied, respondAsync)
 		status = http.StatusAccepted
 	}
-	return c.JSONBlob(status, []byte(`{"id":"`+id+`"}`))
+	return c.JSONBlob(status, []byte(`{"id":"`+id+"\"}\n"))
 }
 
 // prefers reports whether the request prefers something that takes no value (RFC 7240, section 2).

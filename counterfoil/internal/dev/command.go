@@ -89,6 +89,7 @@ func (c *Command) Run(ctx context.Context, p *show.Printer) (err error) {
 			return fmt.Errorf("begin anew: %w", err)
 		}
 	}
+	home.used = true
 	err = c.run(ctx, p, home, settings, listeners)
 	switch {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):

@@ -27,6 +27,8 @@ import (
 type home struct {
 	dir  string
 	lock *filelock.Lock
+	made []string // by this process, the last of them first
+	used bool     // something was started in it
 }
 
 // mark is the file that makes a directory ours.
@@ -70,6 +72,9 @@ func openHome(dir string) (*home, error) {
 
 // claim makes sure that the directory is there and ours.
 func (h *home) claim() error {
+	if _, err := os.Stat(h.dir); errors.Is(err, fs.ErrNotExist) {
+		h.made = []string{h.dir}
+	}
 	// PostgreSQL's user has to pass through where this runs as root; what is secret has its own mode.
 	if err := os.MkdirAll(h.dir, 0o755); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
@@ -94,6 +99,7 @@ func (h *home) claim() error {
 	if err := os.WriteFile(h.path(mark), []byte(markText), 0o644); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
+	h.made = append([]string{h.path("lock"), h.path(mark)}, h.made...)
 	return nil
 }
 
@@ -119,9 +125,16 @@ func (h *home) empty(ctx context.Context, say func(string)) error {
 	return errors.Join(errs...)
 }
 
-// close gives the directory up. The file env goes, since what it names has stopped.
+// close gives the directory up. The file env goes, since what it names has stopped. What this process made and did not use
+// goes too.
 func (h *home) close() error {
-	return errors.Join(remove(h.env()), remove(h.path("pid")), h.lock.Release())
+	errs := []error{remove(h.env()), remove(h.path("pid"))}
+	if !h.used {
+		for _, path := range h.made {
+			errs = append(errs, remove(path))
+		}
+	}
+	return errors.Join(append(errs, h.lock.Release())...)
 }
 
 func remove(path string) error {

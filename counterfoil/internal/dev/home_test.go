@@ -81,11 +81,26 @@ func TestHome_TakesAnEmptyDirectoryAndItsOwnAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for range 2 {
-		if err := open(t, dir).close(); err != nil {
+		h := open(t, dir)
+		h.used = true
+		if err := h.close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := names(t, dir); !slices.Equal(got, []string{mark, "lock"}) {
+		t.Errorf("left are %q", got)
+	}
+}
+
+func TestHome_LeavesNothingWhereNothingWasStarted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, dir := range []string{dir, filepath.Join(dir, "new")} {
+		if err := open(t, dir).close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := names(t, dir); len(got) != 0 {
 		t.Errorf("left are %q", got)
 	}
 }

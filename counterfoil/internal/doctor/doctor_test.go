@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/counterfoil/counterfoil/counterfoil/internal/show"
 	"github.com/counterfoil/counterfoil/shared/kafkatest"
@@ -119,6 +121,22 @@ func TestDoctor_FindsNothingWrongWhereNothingIs(t *testing.T) {
 	if err == nil {
 		t.Error("failed checks are no error")
 	}
+}
+
+func TestDoctor_SaysWhatToDoAboutATopicThatWasDeleted(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t).prepare(t)
+	client, err := kgo.NewClient(kgo.SeedBrokers(kafkatest.Broker(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	if _, err := kadm.NewClient(client).DeleteTopic(t.Context(), p.topic); err != nil {
+		t.Fatal(err)
+	}
+	found, _ := p.examine(t)
+	require(t, found, "command topic", Failed, "does not exist", "start the command-service")
+	require(t, found, "checkpoints", Failed, "does not exist any more", "restore the topic", "counterfoil history accept")
 }
 
 func TestDoctor_SaysWhatAnEmptyDatabaseNeeds(t *testing.T) {

@@ -75,7 +75,8 @@ func survey(version readmodel.Version, topic kafka.Topic, checkpoints []readmode
 			all = append(all, Progress{
 				ReadModel: version.Label(), Serving: version.Serving(), Group: version.Group,
 				Topic: topic.Name, Partition: c.Partition, Checkpoint: &c.Next, ChangedAt: &c.ChangedAt,
-				Lost: "the topic has no such partition",
+				Lost: fmt.Sprintf("partition %d of topic %s does not exist any more; restore the topic, or start the command-service, "+
+					"which makes it again, and then accept the loss: counterfoil history accept --help", c.Partition, topic.Name),
 			})
 		}
 	}

@@ -28,7 +28,7 @@ func TestSurvey_PutsCheckpointsBesideWhatTheTopicHolds(t *testing.T) {
 		lag       int64
 		lost      string
 	}{
-		{0, true, 0, ""}, {1, true, 3, ""}, {2, true, 2, "begins at offset 3"}, {3, true, 0, "re-created"}, {4, false, 0, ""}, {7, true, 0, "no such partition"},
+		{0, true, 0, ""}, {1, true, 3, ""}, {2, true, 2, "begins at offset 3"}, {3, true, 0, "re-created"}, {4, false, 0, ""}, {7, true, 0, "does not exist any more; restore"},
 	}
 	if len(all) != len(want) {
 		t.Fatalf("%d partitions: %+v", len(all), all)

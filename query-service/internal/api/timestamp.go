@@ -58,7 +58,7 @@ func (a API) timestamp(c echo.Context) error {
 	if noneMatch(c.Request().Header.Values("If-None-Match"), tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	return c.JSONBlob(http.StatusOK, body)
+	return c.JSONBlob(http.StatusOK, append(body, '\n'))
 }
 
 // retryAfter is how many seconds a client waits before it asks again for what is not there yet.
