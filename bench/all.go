@@ -30,8 +30,10 @@ var sections = []struct {
 }{
 	{"ingest", tables(measure.Ingest)},
 	{"apply", tables(measure.Apply)},
+	{"rebuild", tables(measure.Rebuild)},
 	{"read", tables(measure.Read)},
 	{"visible", tables(measure.Visible)},
+	{"grow", curves},
 }
 
 // Run measures section after section, each with servers of its own, and writes each as soon as it is there: who stops the

@@ -13,10 +13,12 @@ type grammar struct {
 
 	Ingest  ingest  `cmd:"" help:"POST → acknowledged: requests a second and latency."`
 	Apply   apply   `cmd:"" help:"A topic of commands → committed rows: rows a second."`
+	Rebuild rebuild `cmd:"" help:"A lost read model → the last row is back, while commands go on coming."`
 	Read    read    `cmd:"" help:"GET by id, unchanged rows, pages, and while thousands wait."`
 	Visible visible `cmd:"" help:"POST → seen by a waiting GET: latency at steady rates."`
 
-	All all `cmd:"" help:"Everything, and write docs/performance.md with its plots."`
+	Grow grow `cmd:"" help:"How costs grow with rows, partitions, consumers and payload."`
+	All  all  `cmd:"" help:"Everything, and write docs/performance.md with its plots."`
 
 	Peer peer.Command `cmd:"" hidden:"" help:"Be one of the programs that are compared."`
 }

@@ -28,11 +28,20 @@ func tables(compare func(context.Context, *rig.Rig, measure.Options) ([]contest.
 	}
 }
 
+// curves is a measurement of how costs grow.
+func curves(ctx context.Context, r *rig.Rig, o measure.Options, to *report.Report) error {
+	found, err := measure.Grow(ctx, r, o)
+	to.Curves = append(to.Curves, found...)
+	return err
+}
+
 type (
 	ingest  struct{}
 	apply   struct{}
 	read    struct{}
 	visible struct{}
+	rebuild struct{}
+	grow    struct{}
 )
 
 func (ingest) Run(ctx context.Context, c *common) error { return c.show(ctx, tables(measure.Ingest)) }
@@ -42,6 +51,10 @@ func (apply) Run(ctx context.Context, c *common) error { return c.show(ctx, tabl
 func (read) Run(ctx context.Context, c *common) error { return c.show(ctx, tables(measure.Read)) }
 
 func (visible) Run(ctx context.Context, c *common) error { return c.show(ctx, tables(measure.Visible)) }
+
+func (rebuild) Run(ctx context.Context, c *common) error { return c.show(ctx, tables(measure.Rebuild)) }
+
+func (grow) Run(ctx context.Context, c *common) error { return c.show(ctx, curves) }
 
 // show measures and writes the report. What dropped out is an error, once the report is written.
 func (c *common) show(ctx context.Context, question measurement) error {

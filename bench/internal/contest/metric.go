@@ -94,8 +94,7 @@ func (r Row) Spread(key string) (Spread, bool) {
 	return Of(values)
 }
 
-// Ratio returns the spread of the row's rate, or of the baseline's seconds to the row's, against the baseline of the same
-// round.
+// Ratio returns the spread of the row's rate against the baseline's of the same round.
 func (t Table) Ratio(r Row) (Spread, bool) {
 	at := slices.IndexFunc(t.Rows, func(r Row) bool { return r.Name == t.Baseline })
 	if at < 0 {
@@ -104,12 +103,8 @@ func (t Table) Ratio(r Row) (Spread, bool) {
 	base := t.Rows[at]
 	var ratios []float64
 	for i := range min(len(r.Samples), len(base.Samples)) {
-		mine, its := r.Samples[i], base.Samples[i]
-		switch {
-		case its[Rate] > 0 && mine[Rate] > 0:
-			ratios = append(ratios, mine[Rate]/its[Rate])
-		case its["seconds"] > 0 && mine["seconds"] > 0:
-			ratios = append(ratios, its["seconds"]/mine["seconds"])
+		if mine, its := r.Samples[i][Rate], base.Samples[i][Rate]; its > 0 {
+			ratios = append(ratios, mine/its)
 		}
 	}
 	return Of(ratios)

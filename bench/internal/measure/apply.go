@@ -30,7 +30,7 @@ func Apply(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error) 
 	if err != nil {
 		return nil, err
 	}
-	a := applying{o, r, topic, rows}
+	a := applying{Options: o, rig: r, topic: topic, rows: rows}
 	limit := fmt.Sprintf("COPY, %d connections", partitions)
 	empty := contest.Contest{
 		ID: "apply", Title: fmt.Sprintf("%d commands in %d partitions → rows of an empty table", o.Records, partitions), Baseline: limit,
@@ -58,6 +58,8 @@ type applying struct {
 	rig   *rig.Rig
 	topic string
 	rows  []rig.Partition
+
+	helpers int // further processes of the group
 }
 
 // ours applies everything by a consumer-service with an empty database.
@@ -67,19 +69,30 @@ func (a applying) ours(ctx context.Context) (contest.Sample, error) {
 
 // consume runs a consumer-service with a new group until everything is applied.
 func (a applying) consume(ctx context.Context, db *rig.Database) (sample contest.Sample, err error) {
+	before, err := db.Rows(ctx)
+	if err != nil {
+		return nil, err
+	}
 	consumer, group, err := a.rig.Consumer(ctx, db, a.topic)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.rig.Forget(consumer)) }()
+	for range a.helpers {
+		helper, err := a.rig.ConsumerOf(ctx, db, a.topic, group)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = a.rig.Forget(helper) }()
+	}
 	sample, err = a.watch(ctx, consumer, a.Records, 10*time.Minute, 20*time.Millisecond, func(ctx context.Context) (int64, error) {
 		return db.Applied(ctx, group, a.topic)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, consumer.Tail())
 	}
-	if n, err := db.Number(ctx, `SELECT count(*) FROM `+table); err != nil || n != a.Records {
-		return nil, fmt.Errorf("there are %d rows of %d: %w", n, a.Records, err)
+	if n, err := db.Rows(ctx); err != nil || n != before+a.Records && n != before {
+		return nil, fmt.Errorf("there were %d rows and are %d after %d records: %w", before, n, a.Records, err)
 	}
 	return sample, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image/color"
 	"slices"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -101,7 +102,7 @@ func ticks(c contest.Curve) plot.ConstantTicks {
 	var at plot.ConstantTicks
 	for _, line := range c.Lines {
 		for _, point := range line.Points {
-			tick := plot.Tick{Value: point.X, Label: contest.Number(point.X)}
+			tick := plot.Tick{Value: point.X, Label: strconv.FormatFloat(point.X, 'f', -1, 64)}
 			if !slices.Contains(at, tick) {
 				at = append(at, tick)
 			}

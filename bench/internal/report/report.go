@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -87,7 +88,7 @@ func cells(t contest.Table) [][]string {
 		if t.Has(m.Key) {
 			metrics = append(metrics, m)
 			head = append(head, m.Head)
-			if t.Baseline != "" && (m.Key == contest.Rate || m.Key == "seconds") {
+			if t.Baseline != "" && m.Key == contest.Rate {
 				head = append(head, "ratio")
 			}
 		}
@@ -97,7 +98,7 @@ func cells(t contest.Table) [][]string {
 		line := []string{row.Name}
 		for _, m := range metrics {
 			line = append(line, spread(row.Spread(m.Key)))
-			if t.Baseline != "" && (m.Key == contest.Rate || m.Key == "seconds") {
+			if t.Baseline != "" && m.Key == contest.Rate {
 				line = append(line, spread(t.Ratio(row)))
 			}
 		}
@@ -119,7 +120,7 @@ func points(c contest.Curve) [][]string {
 		return lines
 	}
 	for i, point := range c.Lines[0].Points {
-		line := []string{contest.Number(point.X)}
+		line := []string{strconv.FormatFloat(point.X, 'f', -1, 64)}
 		for _, l := range c.Lines {
 			if i < len(l.Points) {
 				line = append(line, spread(contest.Of(l.Points[i].Values)))

@@ -7,20 +7,20 @@ import (
 )
 
 // Consumer starts a consumer-service with a new group.
-func (r *Rig) Consumer(ctx context.Context, db *Database, topic string) (p *Process, group string, err error) {
+func (r *Rig) Consumer(ctx context.Context, db *Database, topic string, env ...string) (p *Process, group string, err error) {
 	group = r.Name("bench-")
-	p, err = r.ConsumerOf(ctx, db, topic, group)
+	p, err = r.ConsumerOf(ctx, db, topic, group, env...)
 	return p, group, err
 }
 
 // ConsumerOf starts a consumer-service with a group that may have others.
-func (r *Rig) ConsumerOf(ctx context.Context, db *Database, topic, group string) (*Process, error) {
+func (r *Rig) ConsumerOf(ctx context.Context, db *Database, topic, group string, env ...string) (*Process, error) {
 	broker, err := r.Broker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	env := append(db.ConsumerEnv(), "KAFKA_BROKER="+broker, "KAFKA_CONSUMER_TOPIC="+topic, "KAFKA_GROUP_ID="+group)
-	return r.Service(ctx, "consumer-service", env...)
+	all := append(db.ConsumerEnv(), "KAFKA_BROKER="+broker, "KAFKA_CONSUMER_TOPIC="+topic, "KAFKA_GROUP_ID="+group)
+	return r.Service(ctx, "consumer-service", append(all, env...)...)
 }
 
 // Applied returns how many of the topic's records the versions of the group have applied, all versions together; 0 as long
@@ -33,6 +33,15 @@ func (d *Database) Applied(ctx context.Context, group, topic string) (int64, err
 	return d.Number(ctx, `
 		SELECT coalesce(sum(next_offset), 0)::bigint FROM counterfoil.checkpoints WHERE starts_with(group_id, $1 || '.') AND topic = $2`,
 		group, topic)
+}
+
+// Rows returns how many rows the table of the first version has; 0 as long as it is not there.
+func (d *Database) Rows(ctx context.Context) (int64, error) {
+	there, err := d.Number(ctx, `SELECT count(*) FROM pg_tables WHERE schemaname = 'timestamp_v1' AND tablename = 'timestamp_records'`)
+	if err != nil || there == 0 {
+		return 0, err
+	}
+	return d.Number(ctx, `SELECT count(*) FROM timestamp_v1.timestamp_records`)
 }
 
 // Prepare has a consumer-service make everything that it writes to.

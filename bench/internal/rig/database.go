@@ -73,12 +73,17 @@ func (r *Rig) Database(ctx context.Context, of string) (*Database, error) {
 // Drop drops the database with what is connected to it.
 func (r *Rig) Drop(ctx context.Context, d *Database) error {
 	d.Super.Close()
+	return r.Lose(ctx, d)
+}
+
+// Lose drops the database under everybody's feet. Who asks it later finds it again if a consumer-service made it anew.
+func (r *Rig) Lose(ctx context.Context, d *Database) error {
 	conn, err := pgx.Connect(ctx, r.postgres.URL("postgres"))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	_, err = conn.Exec(ctx, "DROP DATABASE "+postgres.Identifier(d.Name)+" WITH (FORCE)")
+	_, err = conn.Exec(ctx, "DROP DATABASE IF EXISTS "+postgres.Identifier(d.Name)+" WITH (FORCE)")
 	return err
 }
 

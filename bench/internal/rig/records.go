@@ -130,3 +130,19 @@ func (p Partition) Copy(ctx context.Context, url string, into pgx.Identifier) er
 	_, err = conn.CopyFrom(ctx, into, []string{"id", "event_timestamp", "created_at"}, pgx.CopyFromRows(p))
 	return err
 }
+
+// End returns how many records the topic has.
+func (r *Rig) End(ctx context.Context, topic string) (int64, error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(r.broker))
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
+	if err != nil {
+		return 0, err
+	}
+	total := int64(0)
+	ends.Each(func(end kadm.ListedOffset) { total += end.Offset })
+	return total, ends.Error()
+}
