@@ -31,7 +31,7 @@ mutants: ## show that the tests catch plausible mistakes (takes a quarter of an 
 	go run ./integration/mutants
 
 faults: ## break everything, one by one and in random sequence, and check what is there (SEED=n repeats)
-	FAULTS=1 go test -count=1 -v -timeout 30m -run TestFaults ./integration/faults
+	FAULTS=1 go test -count=1 -v -p 1 -timeout 30m ./integration/faults/...
 
 limits: ## hold thousands of connections, hostile records and slow clients, and measure memory
 	LIMITS=1 go test -count=1 ./integration/limits

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -16,12 +17,14 @@ var Services = []string{"command-service", "consumer-service", "query-service"}
 var binaries struct {
 	once sync.Once
 	tags string
+	more []string // arguments of go build
 	dir  string
 	err  error
 }
 
-// BuildWith has the programs built with the tags, separated by commas. It is called before the first one starts.
-func BuildWith(tags string) { binaries.tags = tags }
+// BuildWith has the programs built with the tags, separated by commas, and with further arguments of go build. It is called
+// before the first one starts.
+func BuildWith(tags string, more ...string) { binaries.tags, binaries.more = tags, more }
 
 // binary returns the path of a service's program.
 func binary(t testing.TB, service string) string {
@@ -42,7 +45,7 @@ func build() {
 		return
 	}
 	for _, service := range Services {
-		args := append([]string{"build", "-tags", binaries.tags, "-o", binaries.dir}, raceFlag...)
+		args := slices.Concat([]string{"build", "-tags", binaries.tags, "-o", binaries.dir}, raceFlag, binaries.more)
 		cmd := exec.Command("go", append(args, "./cmd/"+service)...)
 		// Each of them builds also where there is no workspace.
 		cmd.Dir = filepath.Join(root, service)

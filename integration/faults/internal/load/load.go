@@ -121,6 +121,7 @@ func (c *Client) Start() {
 
 // Pause ends the asking, waits for what is under way, and returns what went wrong with the ledger.
 func (c *Client) Pause() error {
+	c.progress.end()
 	c.stop()
 	c.running.Wait()
 	c.command.CloseIdleConnections()

@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// Progress measures the longest time between two steps.
+// Progress measures the longest time between two steps, from begin to end.
 type Progress struct {
 	mu      sync.Mutex
+	running bool
 	last    time.Time
 	longest time.Duration
 }
@@ -15,12 +16,22 @@ type Progress struct {
 func (p *Progress) begin() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last = time.Now()
+	p.running, p.last = true, time.Now()
+}
+
+func (p *Progress) end() {
+	p.step()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = false
 }
 
 func (p *Progress) step() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.running {
+		return
+	}
 	now := time.Now()
 	p.longest = max(p.longest, now.Sub(p.last))
 	p.last = now

@@ -34,7 +34,7 @@ type Config struct {
 	Seed       uint64 // of what the load client decides
 	Cluster    string // brokers that run already, comma separated; "" means one of the rig's own, which can be broken
 	Rate       int    // commands a second; 0 means 150
-	Readers    int    // 0 means 4
+	Readers    int    // 0 means 4, less means none
 }
 
 // A Rig is a stack that can be broken.
