@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/counterfoil/counterfoil/consumer-service/internal/rebuild"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/postgres"
 )
@@ -31,9 +32,14 @@ type Config struct {
 
 	ReadModelsDir string `envconfig:"READ_MODELS_DIR" desc:"directory of the declared read models (*.yaml); without it the built-in ones"`
 
+	Only *Only // the one version that this process builds for itself, and then ends; nil keeps all that are to be kept
+
 	Listener, AdminListener net.Listener // used instead of the ports where they are set
 	LogOutput               io.Writer    // os.Stdout where it is nil
 }
+
+// Only is one version that a process builds for itself.
+type Only = rebuild.Only
 
 // Validate reports everything that is wrong with the settings.
 func (c *Config) Validate() error {

@@ -7,6 +7,7 @@ package consumerservice
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -56,65 +57,104 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 
-	w := wiring{cfg: cfg, pool: pool, log: log, registry: registry, health: health, metrics: delivery.NewMetrics(registry)}
-	parts := []service.Part{
-		web.Server("admin", log, private, web.Admin(registry)),
-		{Name: "census", Run: apply.NewCensus(pool, log, registry).Run},
+	w := wiring{
+		cfg: cfg, files: declarations, pool: pool, log: log, registry: registry, health: health, metrics: delivery.NewMetrics(registry),
+		owner:     rebuild.Preparer{Owner: cfg.Database.As(cfg.OwnerUsername, cfg.OwnerPassword), Log: log},
+		decisions: apply.Ledger{Pool: pool, Group: cfg.GroupID + "." + control.Name},
 	}
-	parts = append(parts, w.consumers(declarations)...)
-	return service.Run(ctx, log, append(parts,
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var ended error // why Only is no longer to be built here
+	err = service.Run(ctx, log,
+		web.Server("admin", log, private, web.Admin(registry)),
+		service.Part{Name: "census", Run: apply.NewCensus(pool, log, registry).Run},
+		service.Part{Name: "versions", Run: w.versions(func(err error) { ended = err; stop() })},
+		service.Part{Name: control.Name, Run: w.control()},
 		web.Server("http", log, public, web.NewRouter(log, registry, health, openAPI)),
 		service.Part{Name: "drain", Run: health.Drain(log, cfg.DrainDelay)},
-	)...)
+	)
+	return errors.Join(ended, err)
 }
 
 // wiring is what all consumers of the process share.
 type wiring struct {
-	cfg      Config
-	pool     *postgres.Pool
-	log      *slog.Logger
-	registry *prometheus.Registry
-	health   *web.Health
-	metrics  *delivery.Metrics
+	cfg       Config
+	files     rebuild.Files
+	pool      *postgres.Pool
+	log       *slog.Logger
+	registry  *prometheus.Registry
+	health    *web.Health
+	metrics   *delivery.Metrics
+	owner     rebuild.Preparer
+	decisions apply.Ledger
 }
 
-// consumers returns the parts that keep each version of a read model current, and the one that carries out decisions,
-// each in a consumer group of its own, so that one that stands still does not hold another.
-func (w wiring) consumers(declarations []*readmodel.Declaration) []service.Part {
-	preparer := rebuild.Preparer{Owner: w.cfg.Database.As(w.cfg.OwnerUsername, w.cfg.OwnerPassword), Log: w.log}
-	decisions := apply.Ledger{Pool: w.pool, Group: w.cfg.GroupID + "." + control.Name}
-	var versions []*apply.Applier
-	var parts []service.Part
-	for _, d := range declarations {
-		group := d.Group(w.cfg.GroupID)
-		applier := apply.New(w.pool, d, group)
-		versions = append(versions, applier)
-		prepare := func(ctx context.Context) error {
-			if err := preparer.Version(ctx, d, group); err != nil {
-				return err
-			}
-			return control.Settled(ctx, w.cfg.Kafka, w.cfg.ControlTopic, decisions)
-		}
-		handler := delivery.New(d.Name, d.Version, applier, prepare, w.log, w.metrics)
-		parts = append(parts, w.member(d.Label(), group, d.Topics(), handler))
+// bootstrap returns the declarations of models that get a first version here.
+func (w wiring) bootstrap() rebuild.Files {
+	if w.cfg.Only != nil {
+		return nil
 	}
-	decider := control.New(decisions, versions, w.log, w.registry)
-	handler := delivery.New(control.Name, 1, decider, preparer.Control, w.log, w.metrics)
-	return append(parts, w.member(control.Name, decisions.Group, []string{w.cfg.ControlTopic}, handler))
+	return w.files
 }
 
-// member returns the part that consumes topics in one group, and adds what it knows of itself to readiness.
-func (w wiring) member(name, group string, topics []string, handler *delivery.Handler) service.Part {
+// versions returns what keeps the versions of read models current as they come and go, or the only one that is to be built
+// here, and then ends the process.
+func (w wiring) versions(end func(error)) func(context.Context) error {
+	supervisor := &rebuild.Supervisor{
+		Preparer: w.owner, Pool: w.pool, Database: w.cfg.Database, Files: w.files, Bootstrap: w.bootstrap(), Only: w.cfg.Only, Ended: end, Keep: w.version, Log: w.log,
+	}
+	w.health.Add(func() web.Status {
+		ok, warning, detail := supervisor.Status()
+		return web.Status{Name: "versions", OK: ok, Warning: warning, Detail: detail}
+	})
+	return supervisor.Run
+}
+
+// version returns what keeps one version current, in a consumer group of its own, so that one that stands still does not
+// hold another.
+func (w wiring) version(d *readmodel.Declaration) rebuild.Kept {
+	group := d.Group(w.cfg.GroupID)
+	prepare := func(ctx context.Context) error {
+		if err := w.owner.Version(ctx, d, group); err != nil {
+			return err
+		}
+		return control.Settled(ctx, w.cfg.Kafka, w.cfg.ControlTopic, w.decisions)
+	}
+	handler := delivery.New(d.Name, d.Version, apply.New(w.pool, d, group), prepare, w.log, w.metrics)
+	return rebuild.Kept{Run: w.member(d.Label(), group, d.Topics(), handler), Changed: func(readmodel.Version) {}}
+}
+
+// control returns what carries out people's decisions, on all versions whoever keeps them.
+func (w wiring) control() func(context.Context) error {
+	versions := func(ctx context.Context, model string) ([]*apply.Applier, error) {
+		declarations, err := w.files.Current(ctx, w.pool, model)
+		appliers := make([]*apply.Applier, len(declarations))
+		for i, d := range declarations {
+			appliers[i] = apply.New(w.pool, d, d.Group(w.cfg.GroupID))
+		}
+		return appliers, err
+	}
+	prepare := func(ctx context.Context) error { return w.owner.Models(ctx, w.bootstrap()) } // a decision is about versions
+	decider := control.New(w.decisions, versions, w.log, w.registry)
+	handler := delivery.New(control.Name, 1, decider, prepare, w.log, w.metrics)
+	return w.member(control.Name, w.decisions.Group, []string{w.cfg.ControlTopic}, handler)
+}
+
+// member returns what consumes topics in one group, and adds what it knows of itself to readiness and metrics meanwhile.
+func (w wiring) member(name, group string, topics []string, handler *delivery.Handler) func(context.Context) error {
 	member := kafka.NewGroup(kafka.GroupConfig{
 		Config: w.cfg.Kafka, GroupID: group, Topics: topics, SessionTimeout: w.cfg.SessionTimeout,
 	}, handler, w.log, w.registry)
-	w.health.Add(func() web.Status {
-		ok, detail := delivery.Joined(member)
-		return web.Status{Name: "group " + group, OK: ok, Detail: detail}
-	})
-	w.health.Add(func() web.Status {
-		ok, detail := handler.Status()
-		return web.Status{Name: "read model " + name, OK: ok, Detail: detail}
-	})
-	return service.Part{Name: name, Run: member.Run}
+	return func(ctx context.Context) error {
+		defer w.metrics.Watch(handler)()
+		defer w.health.Add(func() web.Status {
+			ok, detail := delivery.Joined(member)
+			return web.Status{Name: "group " + group, OK: ok, Detail: detail}
+		})()
+		defer w.health.Add(func() web.Status {
+			ok, detail := handler.Status()
+			return web.Status{Name: "read model " + name, OK: ok, Detail: detail}
+		})()
+		return member.Run(ctx)
+	}
 }

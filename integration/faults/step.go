@@ -23,4 +23,5 @@ var Steps = []Step{
 	{"control: committed", "consumer-service", false},
 	{"rebuild: migrated", "consumer-service", false},
 	{"rebuild: version created", "consumer-service", false},
+	{"rebuild: version restored", "consumer-service", false},
 }

@@ -3,7 +3,9 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -63,18 +65,26 @@ type Group struct {
 	reason string    // why the group is not joined
 }
 
-// NewGroup returns a member of a group that Run joins.
+// NewGroup returns a member of a group that Run joins. A process may leave a group and join it again as another member.
 func NewGroup(cfg GroupConfig, handler Handler, log *slog.Logger, registry prometheus.Registerer) *Group {
-	g := &Group{
+	return &Group{
 		cfg: cfg, handler: handler, since: time.Now(), reason: "not joined yet",
-		log: log.With("group_id", cfg.GroupID),
-		rebalances: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "counterfoil_group_sessions_total", Help: "Sessions of the consumer group begun; each follows a rebalance.",
-			ConstLabels: prometheus.Labels{"group": cfg.GroupID},
-		}),
+		log: log.With("group_id", cfg.GroupID), rebalances: sessions(registry).WithLabelValues(cfg.GroupID),
 	}
-	registry.MustRegister(g.rebalances)
-	return g
+}
+
+// sessions returns the registry's counter of sessions, which all groups of a process share.
+func sessions(registry prometheus.Registerer) *prometheus.CounterVec {
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "counterfoil_group_sessions_total", Help: "Sessions of the consumer group begun; each follows a rebalance.",
+	}, []string{"group"})
+	err := registry.Register(counter)
+	if there, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		return there.ExistingCollector.(*prometheus.CounterVec)
+	} else if err != nil {
+		panic(err) // as MustRegister: another metric has that name
+	}
+	return counter
 }
 
 // maxFetchBytes is what a broker may answer to one request. A record that is larger comes alone.
@@ -146,13 +156,30 @@ func (g *Group) member(ctx context.Context, wait *backoff.ExponentialBackOff) er
 		group.ResumeAll() // what the last session paused
 		s := &session{Group: g, client: client, budget: &budget{limit: maxSessionBytes, pause: group.PauseAll, resume: group.ResumeAll}}
 		if err := group.Consume(ctx, g.cfg.Topics, s); err != nil || ctx.Err() != nil {
-			return err
+			return g.explain(client, err)
 		}
 		g.left(errors.New("the session ended, joining again"))
 		if s.gaveUp() {
 			pause(ctx, wait, began)
 		}
 	}
+}
+
+// explain names the topics that do not exist where that is the error: sarama does not.
+func (g *Group) explain(client sarama.Client, err error) error {
+	if !errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+		return err
+	}
+	var missing []string
+	for _, topic := range g.cfg.Topics {
+		if _, err := client.Partitions(topic); errors.Is(err, sarama.ErrUnknownTopicOrPartition) {
+			missing = append(missing, topic)
+		}
+	}
+	if len(missing) == 0 {
+		return err
+	}
+	return fmt.Errorf("waiting for topics that do not exist: %s: %w", strings.Join(missing, ", "), err)
 }
 
 // pause waits longer each time, and shortly again after something that began long ago.

@@ -30,16 +30,17 @@ func DeclaredVersions(ctx context.Context, db Database) ([]Declared, error) {
 }
 
 func (v Version) declared(ctx context.Context, db Database) (Declared, error) {
-	rows, err := db.Query(ctx, `SELECT to_regclass(format('%I.%I', $1::text, $2::text)) IS NOT NULL`, v.Schema, v.Table)
-	if err != nil {
-		return Declared{}, err
-	}
-	exists, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[bool])
+	exists, err := TableExists(ctx, db, v)
 	if err != nil {
 		return Declared{}, err
 	}
 	declaration, err := StoredDeclaration(ctx, db, v)
 	return Declared{v, declaration, exists}, err
+}
+
+// TableExists reports whether there is what readers of the version select from.
+func TableExists(ctx context.Context, db Database, v Version) (bool, error) {
+	return holds(ctx, db, `SELECT to_regclass(format('%I.%I', $1::text, $2::text)) IS NOT NULL`, v.Schema, v.Table)
 }
 
 // StoredDeclaration returns the declaration that the version was created with.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,15 +31,20 @@ type Status struct {
 // /readyz is 503 while draining or while a check fails; ?verbose says why.
 type Health struct {
 	mu       sync.Mutex
-	checks   []Check
+	checks   []*Check
 	draining atomic.Bool
 }
 
-// Add adds a check to readiness.
-func (h *Health) Add(check Check) {
+// Add adds a check to readiness, and returns what takes it away again.
+func (h *Health) Add(check Check) (remove func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.checks = append(h.checks, check)
+	h.checks = append(h.checks, &check)
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.checks = slices.DeleteFunc(slices.Clone(h.checks), func(c *Check) bool { return c == &check })
+	}
 }
 
 // Drain makes the service unready for good, and then waits for delay, so that whoever routes to it can stop. It is the part
@@ -60,7 +66,7 @@ func (h *Health) Statuses() []Status {
 	h.mu.Unlock()
 	statuses := []Status{{Name: "draining", OK: !h.draining.Load()}}
 	for _, check := range checks {
-		statuses = append(statuses, check())
+		statuses = append(statuses, (*check)())
 	}
 	return statuses
 }

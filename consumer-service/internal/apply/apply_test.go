@@ -43,6 +43,9 @@ func newModel(t *testing.T) *model {
 	group := d.Group("test")
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	preparer := rebuild.Preparer{Owner: postgres.Config{URL: db.OwnerURL}, Log: log}
+	if err := preparer.Models(t.Context(), declarations); err != nil {
+		t.Fatal(err)
+	}
 	if err := preparer.Version(t.Context(), d, group); err != nil {
 		t.Fatal(err)
 	}

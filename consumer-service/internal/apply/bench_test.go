@@ -26,6 +26,9 @@ func BenchmarkApply(b *testing.B) {
 	}
 	d := declarations[0]
 	preparer := rebuild.Preparer{Owner: postgres.Config{URL: db.OwnerURL}, Log: slog.New(slog.DiscardHandler)}
+	if err := preparer.Models(b.Context(), declarations); err != nil {
+		b.Fatal(err)
+	}
 	if err := preparer.Version(b.Context(), d, d.Group("bench")); err != nil {
 		b.Fatal(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/counterfoil/counterfoil/shared/postgres"
 )
 
-// ReadModel returns the name of the read model that the applier writes.
-func (a *Applier) ReadModel() string { return a.declaration.Name }
+// Label returns the name of the version that the applier writes, such as timestamp/v1.
+func (a *Applier) Label() string { return a.declaration.Label() }
 
 // pageOfWaiting is how many records one transaction lets go that waited behind a parked one.
 const pageOfWaiting = 100

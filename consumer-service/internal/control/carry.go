@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/counterfoil/counterfoil/consumer-service/internal/apply"
 	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/decision"
 	"github.com/counterfoil/counterfoil/shared/kafka"
@@ -18,6 +19,7 @@ type carrying struct {
 	expected int64 // the checkpoint of the control topic
 	record   kafka.Record
 	decision decision.Decision
+	versions []*apply.Applier
 	effects  []string // by version; "" while that one is not done
 	released []int    // records that went on, by version
 }
@@ -50,8 +52,8 @@ func (a *Applier) page(ctx context.Context, tx pgx.Tx, c *carrying) (done bool, 
 // carryOut lets every version of the read model act on the decision, one page of one version at a time. A decision about
 // lost history is acted on by the member that refuses the partition, which looks for it.
 func (a *Applier) carryOut(ctx context.Context, tx pgx.Tx, c *carrying) (done bool, err error) {
-	for i, version := range a.versions {
-		if c.decision.Verb == decision.AcceptLoss || version.ReadModel() != c.decision.ReadModel || c.effects[i] != "" {
+	for i, version := range c.versions {
+		if c.decision.Verb == decision.AcceptLoss || c.effects[i] != "" {
 			continue
 		}
 		result, err := version.Decide(ctx, tx, c.decision)
@@ -75,14 +77,15 @@ func (c *carrying) effect() string {
 	if c.decision.Verb == decision.AcceptLoss {
 		return "accepted"
 	}
-	var effects []string
-	for _, effect := range c.effects {
-		if effect != "" {
-			effects = append(effects, effect)
-		}
-	}
-	if len(effects) == 0 {
+	switch len(c.versions) {
+	case 0:
 		return "there is no such read model"
+	case 1:
+		return c.effects[0]
+	}
+	effects := make([]string, len(c.versions))
+	for i, version := range c.versions {
+		effects[i] = version.Label() + ": " + c.effects[i]
 	}
 	return strings.Join(effects, "; ")
 }

@@ -1,6 +1,6 @@
 // Package control applies the records of the control topic: what people decided about parked records and lost history.
 //
-// It promises that a decision is carried out once, for every version of the read model that this process keeps, in the
+// It promises that a decision is carried out once, for every version of the read model that holds rows, in the
 // transaction that records it and moves the checkpoint, or in several of bounded size of which the last one does; and that
 // an empty database takes all decisions again (G7). Package delivery brings it the records, as it does for read models.
 package control
@@ -26,16 +26,20 @@ import (
 // Name stands for a read model's where the control topic is spoken of. It cannot be the name of one.
 const Name = "counterfoil.control"
 
+// Versions returns the appliers of a model's versions that hold rows, whichever process keeps them current. A version that
+// begins later takes the decision by itself: it applies no record before all decisions that the topic holds were carried out.
+type Versions func(ctx context.Context, readModel string) ([]*apply.Applier, error)
+
 // Applier applies decisions.
 type Applier struct {
 	apply.Ledger
-	versions   []*apply.Applier
+	versions   Versions
 	log        *slog.Logger
 	passedOver prometheus.Counter
 }
 
 // New returns an applier of decisions about the versions, which has checkpoints of its own.
-func New(ledger apply.Ledger, versions []*apply.Applier, log *slog.Logger, registry prometheus.Registerer) *Applier {
+func New(ledger apply.Ledger, versions Versions, log *slog.Logger, registry prometheus.Registerer) *Applier {
 	a := &Applier{Ledger: ledger, versions: versions, log: log, passedOver: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "counterfoil_decisions_passed_over_total", Help: "Records of the control topic that decide nothing or cannot be carried out.",
 	})}
@@ -82,7 +86,14 @@ func (a *Applier) one(ctx context.Context, expected int64, record kafka.Record) 
 	if err != nil {
 		return fault.New(fault.CodeUndecodable, "the record decides nothing", err)
 	}
-	c := carrying{expected: expected, record: record, decision: d, effects: make([]string, len(a.versions)), released: make([]int, len(a.versions))}
+	versions, err := a.versions(ctx, d.ReadModel)
+	if err != nil {
+		return err
+	}
+	c := carrying{
+		expected: expected, record: record, decision: d,
+		versions: versions, effects: make([]string, len(versions)), released: make([]int, len(versions)),
+	}
 	for done := false; !done; {
 		err := pgx.BeginFunc(ctx, a.Pool, func(tx pgx.Tx) (err error) {
 			done, err = a.page(ctx, tx, &c)

@@ -62,13 +62,11 @@ type Handler struct {
 // New returns a handler for kafka.NewGroup. Each session begins with prepare, which makes everything exist that the
 // applier writes to.
 func New(name string, version int, applier applier, prepare func(context.Context) error, log *slog.Logger, metrics *Metrics) *Handler {
-	h := &Handler{
+	return &Handler{
 		name: name, version: version, applier: applier, prepare: prepare, metrics: metrics,
 		log:        log.With("read_model", name, "version", version),
 		partitions: map[kafka.Partition]*partition{},
 	}
-	metrics.watch(h)
-	return h
 }
 
 // Assigned returns the checkpoints of the partitions. It waits for PostgreSQL as long as the session lasts.

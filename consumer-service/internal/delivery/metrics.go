@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -61,15 +62,21 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) watch(h *Handler) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.handlers = append(m.handlers, h)
+// Watch shows the handler's partitions until the function that it returns is called.
+func (m *Metrics) Watch(h *Handler) (forget func()) {
 	version := strconv.Itoa(h.version)
 	for _, result := range []string{"applied", "already_there", "parked"} {
 		m.records.WithLabelValues(h.name, version, result)
 	}
 	m.differing.WithLabelValues(h.name, version)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.handlers = append(m.handlers, h)
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.handlers = slices.DeleteFunc(slices.Clone(m.handlers), func(other *Handler) bool { return other == h })
+	}
 }
 
 func (m *Metrics) applied(h *Handler, records []kafka.Record, result apply.Result, took time.Duration) {

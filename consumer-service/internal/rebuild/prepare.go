@@ -1,5 +1,6 @@
-// Package rebuild holds the life cycle of a read model's versions: it makes them exist, from an empty or missing
-// database on, so that delivery can fill them. It never drops or empties anything.
+// Package rebuild keeps the versions of read models that the control tables say are to be kept current: it makes them exist,
+// from an empty or missing database on, runs each apart from the others as they come and go, and makes one that was built
+// ready. It never drops or empties anything.
 package rebuild
 
 import (
@@ -20,19 +21,23 @@ type Preparer struct {
 	Log   *slog.Logger
 }
 
-// Control makes the database and its control tables exist. It changes nothing where they are there.
-func (p Preparer) Control(ctx context.Context) error {
-	return p.withOwner(ctx, func(*pgx.Conn) error { return nil })
-}
-
-// Version makes the version of the declaration exist too, and records that group applies records to it.
-func (p Preparer) Version(ctx context.Context, d *readmodel.Declaration, group string) error {
+// Models makes the database and its control tables exist, and gives models that have no version their first one.
+func (p Preparer) Models(ctx context.Context, files Files) error {
 	return p.withOwner(ctx, func(conn *pgx.Conn) error {
 		crash.Here("rebuild: migrated")
-		if err := readmodel.Ensure(ctx, conn, d, p.Log); err != nil {
+		err := readmodel.Bootstrap(ctx, conn, files, p.Log)
+		crash.Here("rebuild: version created")
+		return err
+	})
+}
+
+// Version makes what records of a version are written to exist, and records that group applies them. It creates no version.
+func (p Preparer) Version(ctx context.Context, d *readmodel.Declaration, group string) error {
+	return p.withOwner(ctx, func(conn *pgx.Conn) error {
+		if err := readmodel.Restore(ctx, conn, d, p.Log); err != nil {
 			return err
 		}
-		crash.Here("rebuild: version created")
+		crash.Here("rebuild: version restored")
 		return readmodel.SetGroup(ctx, conn, d, group)
 	})
 }
