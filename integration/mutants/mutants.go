@@ -33,7 +33,7 @@ var mutants = []mutant{
 	},
 	{
 		"created_at is the consumer's clock", "consumer-service/internal/apply/decode.go",
-		"row[i] = r.Timestamp", "row[i] = time.Now().UTC()",
+		"return r.Timestamp, nil", "return time.Now().UTC(), nil",
 		consumer, "TestG7_ARow|TestG7_ANewGroup",
 	},
 	{
@@ -136,5 +136,30 @@ var mutants = []mutant{
 		"a table made anew keeps its checkpoints", "shared/readmodel/ensure.go",
 		"DELETE FROM counterfoil.checkpoints WHERE", "DELETE FROM counterfoil.checkpoints WHERE false AND",
 		"./shared/readmodel", "TestEnsure_",
+	},
+	{
+		"a new group keeps what an earlier one parked", "consumer-service/internal/apply/apply.go",
+		"if err != nil || !first {", "if err != nil || !first || next >= 0 {",
+		consumer, "TestG7_ANewGroupParks",
+	},
+	{
+		"a decision forgets what waits beyond its first page", "consumer-service/internal/apply/decide.go",
+		"More: len(waiting) == pageOfWaiting}", "More: len(waiting) < 0}",
+		apply, "TestG6_WhatWaits",
+	},
+	{
+		"a decision that PostgreSQL refuses is tried for ever", "consumer-service/internal/control/control.go",
+		"if fault.Is(err, fault.Unappliable) {", "if fault.Is(err, fault.LostHistory) {",
+		consumer, "TestControl_ADecision",
+	},
+	{
+		"a record at the place of an older parked one is swallowed", "consumer-service/internal/apply/park.go",
+		`AND partition = $4 AND "offset" = ANY ($5)` + "`,", `AND partition = $4 AND "offset" = ANY ($5) AND false` + "`,",
+		apply, "TestG5_ARecordAt",
+	},
+	{
+		"records are given up while their callers wait", "shared/kafka/producer.go",
+		"p.patient(ctx))", "p.cfg.producing())",
+		kafka, "TestProducer_WaitsFor",
 	},
 }
