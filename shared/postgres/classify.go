@@ -62,6 +62,18 @@ func IsNoDatabase(err error) bool {
 	return ok && pg.Code == "3D000"
 }
 
+// IsLocked reports whether the error says that somebody else's lock was in the way, or would have been for ever.
+func IsLocked(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "55P03" || pg.Code == "40P01")
+}
+
+// IsDependedOn reports whether the error says that a thing cannot be dropped because others depend on it.
+func IsDependedOn(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "2BP01"
+}
+
 // IsUniqueViolation reports whether the error says that a row with that key is there already.
 func IsUniqueViolation(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)

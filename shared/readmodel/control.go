@@ -45,10 +45,7 @@ func (v Version) Label() string { return v.Name + "/v" + strconv.Itoa(v.Number) 
 
 // Versions returns all versions of all read models, by name and number.
 func Versions(ctx context.Context, db Database) ([]Version, error) {
-	rows, err := db.Query(ctx, `
-		SELECT name, version, schema_name, table_name, group_id, state, previous, indexed, allow_parked, builder, changed_at,
-			fingerprint
-		FROM counterfoil.read_models ORDER BY name, version`)
+	rows, err := db.Query(ctx, `SELECT `+versionColumns+` FROM counterfoil.read_models ORDER BY name, version`)
 	if err != nil {
 		return nil, err
 	}

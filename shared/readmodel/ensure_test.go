@@ -12,6 +12,9 @@ import (
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
+// discard is a log that nobody reads.
+var discard = slog.New(slog.DiscardHandler)
+
 func ensure(t *testing.T, conn *pgx.Conn, d *readmodel.Declaration) error {
 	t.Helper()
 	return readmodel.Ensure(t.Context(), conn, d, slog.New(slog.DiscardHandler))

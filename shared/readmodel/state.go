@@ -12,7 +12,7 @@ type State string
 
 // The states.
 const (
-	Planned  State = "planned"  // declared; nothing exists yet
+	Planned  State = "planned"  // made, and empty; nothing fills it yet
 	Building State = "building" // being filled from offset 0, without its indexes
 	Ready    State = "ready"    // as current as the serving one, and may serve
 	Serving  State = "serving"  // unscoped paths answer from it

@@ -1,0 +1,234 @@
+package readmodel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Switched says what a switch did.
+type Switched struct {
+	From int // the version that served before; 0 where none did
+	To   int
+}
+
+// Switch makes a version serve that is ready, as current as the serving one at this commit, and was verified equal with it
+// since it was last built (G8). An override says why the verification does not matter; it is written into the history.
+// Nobody can override that the version is current, because readers would go back in time. The version that served before
+// stays current, so that Rollback is the same step towards it.
+func Switch(ctx context.Context, conn *pgx.Conn, model string, to int, override string, m Mandate) (Switched, error) {
+	return swap(ctx, conn, model, m, func(tx pgx.Tx, serving int) (Version, any, error) {
+		v, err := lockVersion(ctx, tx, model, to)
+		if err != nil || v.Previous || v.Serving() {
+			return v, nil, err
+		}
+		if v.State != Ready {
+			return v, nil, fmt.Errorf("%w: %s is %s, not ready; %s", ErrRefused, v.Label(), v.State, toReady(v))
+		}
+		if override != "" {
+			return v, map[string]string{"override": override}, nil
+		}
+		return v, nil, proven(ctx, tx, v, serving)
+	})
+}
+
+// Rollback makes the version serve that served before. It was proven when it began to, and stayed current since.
+func Rollback(ctx context.Context, conn *pgx.Conn, model string, m Mandate) (Switched, error) {
+	return swap(ctx, conn, model, m, func(tx pgx.Tx, serving int) (Version, any, error) {
+		v, err := oneVersion(ctx, tx, `name = $1 AND previous FOR UPDATE`, model)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return v, nil, fmt.Errorf("%w: no version of %s served before, or it was retired; switch to another: counterfoil readmodel switch %s --to N", ErrRefused, model, model)
+		}
+		return v, map[string]bool{"rollback": true}, err
+	})
+}
+
+// toReady says what makes a version ready.
+func toReady(v Version) string {
+	switch v.State {
+	case Building:
+		return fmt.Sprintf("wait for it: counterfoil readmodel build %s %d", v.Name, v.Number)
+	case Dropped:
+		return "`counterfoil readmodel plan` says what comes next"
+	}
+	return fmt.Sprintf("build it: counterfoil readmodel build %s %d", v.Name, v.Number)
+}
+
+// proven reports whether the version was verified equal with the serving one since it was last built.
+func proven(ctx context.Context, tx pgx.Tx, v Version, serving int) error {
+	cure := fmt.Sprintf("counterfoil readmodel verify %s %d", v.Name, v.Number)
+	verified, err := lastVerification(ctx, tx, v.Name, v.Number)
+	if err != nil {
+		return err
+	}
+	switch {
+	case verified == nil:
+		return fmt.Errorf("%w: %s was not verified since it was last built; do so first: %s", ErrRefused, v.Label(), cure)
+	case verified.Against != serving:
+		return fmt.Errorf("%w: %s was compared with v%d, and v%d serves now; compare again: %s", ErrRefused, v.Label(), verified.Against, serving, cure)
+	case !verified.Equal:
+		return fmt.Errorf("%w: %s differs from the serving version (`counterfoil readmodel history %s` has what was found); mend it, or declare what is meant under expected_differences, then %s",
+			ErrRefused, v.Label(), v.Name, cure)
+	}
+	return nil
+}
+
+// Verification is the result of the last comparison of a version since it was last built.
+type Verification struct {
+	Against int       `json:"against"` // the version that served then
+	Equal   bool      `json:"equal"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+}
+
+// lastVerification returns nil where there is none.
+func lastVerification(ctx context.Context, db Database, model string, number int) (*Verification, error) {
+	rows, err := db.Query(ctx, `
+		SELECT against, equal, verified_by, verified_at FROM counterfoil.verifications v
+		WHERE name = $1 AND version = $2 AND verified_at > coalesce((
+			SELECT max(changed_at) FROM counterfoil.read_model_history h
+			WHERE h.name = $1 AND h.version = $2 AND h.event = 'building'), '-infinity')
+		ORDER BY id DESC LIMIT 1`, model, number)
+	if err != nil {
+		return nil, err
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[Verification])
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// swap makes the version serve that choose returns, which is given the number of the one that serves. It does nothing where
+// they are the same.
+func swap(ctx context.Context, conn *pgx.Conn, model string, m Mandate, choose func(tx pgx.Tx, serving int) (Version, any, error)) (done Switched, err error) {
+	began := time.Now()
+	err = change(ctx, conn, model, func(tx pgx.Tx) error {
+		// Ensure holds this one while it names the serving versions; waiting for it comes before anybody waits for us.
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, ensureLock); err != nil {
+			return err
+		}
+		serving, err := servingVersion(ctx, tx, model)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		to, details, err := choose(tx, serving.Number)
+		if err != nil {
+			return err
+		}
+		done = Switched{From: serving.Number, To: to.Number}
+		if to.Serving() {
+			return nil
+		}
+		if !to.Indexed {
+			return fmt.Errorf("%w: the indexes of %s do not exist yet; %s", ErrRefused, to.Label(), toReady(to))
+		}
+		if err := standStill(ctx, tx, serving, to); err != nil {
+			if errors.Is(err, ErrNotYet) && time.Since(began) < catchUpLimit {
+				err = errors.Join(err, errAgain)
+			}
+			return err
+		}
+		if err := replace(ctx, tx, serving, to, m); err != nil {
+			return err
+		}
+		if err := enter(ctx, tx, to, Serving, string(Serving), m, details); err != nil {
+			return err
+		}
+		return showServing(ctx, tx)
+	})
+	return done, err
+}
+
+// replace makes the serving version the previous one.
+func replace(ctx context.Context, tx pgx.Tx, serving, by Version, m Mandate) error {
+	_, err := tx.Exec(ctx, `UPDATE counterfoil.read_models SET previous = false WHERE name = $1 AND previous`, by.Name)
+	if err != nil || serving.Number == 0 {
+		return err
+	}
+	if err := enter(ctx, tx, serving, Ready, EventReplaced, m, map[string]int{"by": by.Number}); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE counterfoil.read_models SET previous = true WHERE name = $1 AND version = $2`, serving.Name, serving.Number)
+	return err
+}
+
+// How long the serving version's checkpoints are held at a time while the other one comes up to them, and for how long that
+// is tried.
+const (
+	standStillLimit = time.Second
+	standStillLook  = 5 * time.Millisecond
+	catchUpLimit    = 4 * time.Second
+)
+
+// standStill holds the serving version's checkpoints until the transaction ends, and waits until the other version has
+// reached them: at this commit no reader of the serving version has seen what the other one does not have. Consumers of
+// the serving version wait meanwhile, readers do not.
+func standStill(ctx context.Context, tx pgx.Tx, serving, other Version) error {
+	_, err := tx.Exec(ctx, `SELECT FROM counterfoil.checkpoints WHERE group_id = $1 ORDER BY topic, partition FOR UPDATE`, serving.Group)
+	if err != nil {
+		return err
+	}
+	limit := time.NewTimer(standStillLimit)
+	defer limit.Stop()
+	look := time.NewTicker(standStillLook)
+	defer look.Stop()
+	for {
+		gaps, err := Behind(ctx, tx, serving, other)
+		if err != nil || len(gaps) == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit.C:
+			return fmt.Errorf("%w: %s is behind %s: %s; `counterfoil readmodel status` shows how far it is, and whether a consumer-service applies records to it",
+				ErrNotYet, other.Label(), serving.Label(), describe(gaps))
+		case <-look.C:
+		}
+	}
+}
+
+// Gap is a partition in which a version is behind the serving one.
+type Gap struct {
+	Topic     string
+	Partition int32
+	Serving   int64 // the serving version's checkpoint
+	Next      int64 // the other's
+}
+
+// Behind returns the partitions in which the other version has not reached the serving one's checkpoint, in one statement.
+// A topic that the other one does not read any more does not count.
+func Behind(ctx context.Context, db Database, serving, other Version) ([]Gap, error) {
+	declared, err := other.declared(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.Query(ctx, `
+		SELECT s.topic, s.partition, s.next_offset, coalesce(o.next_offset, 0) FROM counterfoil.checkpoints s
+		LEFT JOIN counterfoil.checkpoints o ON o.group_id = $2 AND o.topic = s.topic AND o.partition = s.partition
+		WHERE s.group_id = $1 AND s.next_offset > coalesce(o.next_offset, 0) AND (s.topic = ANY ($3)
+			OR s.topic IN (SELECT topic FROM counterfoil.checkpoints WHERE group_id = $2))
+		ORDER BY s.topic, s.partition`, serving.Group, other.Group, declared.Declaration.Topics())
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Gap])
+}
+
+// describe writes the first gaps for a person.
+func describe(gaps []Gap) string {
+	var texts []string
+	for i, g := range gaps {
+		if i == 3 {
+			texts = append(texts, fmt.Sprintf("and %d more", len(gaps)-3))
+			break
+		}
+		texts = append(texts, fmt.Sprintf("%s/%d is at %d of %d", g.Topic, g.Partition, g.Next, g.Serving))
+	}
+	return strings.Join(texts, ", ")
+}
