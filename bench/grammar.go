@@ -31,12 +31,15 @@ type common struct {
 	Records  int64         `default:"1000000" help:"Commands in a topic that is applied, and rows of a table that is read."`
 	Quick    bool          `help:"One short round with few contestants and records: shows that everything runs, and nothing else."`
 	Embedded bool          `help:"Use the embedded broker (kfake) instead of Apache Kafka."`
+	Profiles string        `help:"Write a CPU profile of each service's turn into this folder." placeholder:"FOLDER"`
+	Contests string        `help:"Only contests whose id, such as ingest-64, holds this." placeholder:"PART"`
+	Against  string        `help:"Also measure the services as they were at this revision." placeholder:"REVISION"`
 	Peers    bool          `help:"Also measure peers that are downloaded first."`
 }
 
 // options returns how much is measured.
 func (c *common) options() measure.Options {
-	o := measure.Options{Rounds: c.Rounds, Lasts: c.Duration, Records: c.Records, Quick: c.Quick, Peers: c.Peers, Say: say}
+	o := measure.Options{Rounds: c.Rounds, Lasts: c.Duration, Records: c.Records, Quick: c.Quick, Peers: c.Peers, Contests: c.Contests, Against: c.Against, Say: say}
 	if c.Quick {
 		o.Rounds, o.Lasts, o.Records = 1, time.Second, min(c.Records, 20_000)
 	}

@@ -82,7 +82,7 @@ func complete(found report.Report) error {
 
 // ask measures with servers of its own.
 func (c *common) ask(ctx context.Context, o measure.Options, question measurement) (found report.Report, err error) {
-	r, err := rig.New(rig.Config{Embedded: c.Embedded, Say: say})
+	r, err := rig.New(rig.Config{Embedded: c.Embedded, Profiles: c.Profiles, Say: say})
 	if err != nil {
 		return found, err
 	}

@@ -35,7 +35,6 @@ func Apply(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error) 
 	empty := contest.Contest{
 		ID: "apply", Title: fmt.Sprintf("%d commands in %d partitions → rows of an empty table", o.Records, partitions), Baseline: limit,
 		Contestants: []contest.Contestant{
-			{Name: "consumer-service", Note: "as shipped: rows and checkpoint in one transaction", Run: a.ours},
 			{Name: limit, Note: "the limit: COPY of the same rows into the same table by pgx, no Kafka", Run: a.copied},
 			{Name: "tutorial", Note: "sarama's consumer group, one INSERT and one offset commit for each record", Run: a.peer("insert-one", "--commit")},
 			{Name: "one INSERT each", Note: "the same, offsets committed now and then", Run: a.peer("insert-one")},
@@ -45,9 +44,14 @@ func Apply(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error) 
 	full := contest.Contest{
 		ID: "replay", Title: fmt.Sprintf("%d commands whose rows are all there already", o.Records), Baseline: "INSERT that finds all",
 		Contestants: []contest.Contestant{
-			{Name: "consumer-service", Note: "a new group over a full table", Run: a.replayed},
 			{Name: "INSERT that finds all", Note: "the limit: INSERT … SELECT … ON CONFLICT DO NOTHING of the table into itself", Run: a.inserted},
 		},
+	}
+	for _, revision := range o.revisions() {
+		a.revision = revision
+		name := called("consumer-service", revision)
+		empty.Contestants = append(empty.Contestants, contest.Contestant{Name: name, Note: "as shipped: rows and checkpoint in one transaction", Run: a.ours})
+		full.Contestants = append(full.Contestants, contest.Contestant{Name: name, Note: "a new group over a full table", Run: a.replayed})
 	}
 	return o.runAll(ctx, empty, full)
 }
@@ -59,7 +63,8 @@ type applying struct {
 	topic string
 	rows  []rig.Partition
 
-	helpers int // further processes of the group
+	revision string // of the consumer-service
+	helpers  int    // further processes of the group
 }
 
 // ours applies everything by a consumer-service with an empty database.
@@ -73,13 +78,13 @@ func (a applying) consume(ctx context.Context, db *rig.Database) (sample contest
 	if err != nil {
 		return nil, err
 	}
-	consumer, group, err := a.rig.Consumer(ctx, db, a.topic)
+	consumer, group, err := a.rig.Consumer(ctx, a.revision, db, a.topic)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.rig.Forget(consumer)) }()
 	for range a.helpers {
-		helper, err := a.rig.ConsumerOf(ctx, db, a.topic, group)
+		helper, err := a.rig.ConsumerOf(ctx, a.revision, db, a.topic, group)
 		if err != nil {
 			return nil, err
 		}

@@ -43,7 +43,7 @@ func Ingest(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error)
 			Title: fmt.Sprintf("POST → acknowledged, closed loop, %d connections", connections),
 		}
 		for i, s := range servers {
-			if connections == 64 || i < 3 { // with other numbers of connections only the most telling ones
+			if connections == 64 || i < 2+len(o.revisions()) { // with other numbers of connections only the most telling ones
 				c.Contestants = append(c.Contestants, contest.Contestant{Name: s.name, Note: s.note, Run: o.closed(r, s.process, connections, post)})
 			}
 		}
@@ -54,7 +54,7 @@ func Ingest(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error)
 			ID:    fmt.Sprintf("ingest-open-%.0f", rate),
 			Title: fmt.Sprintf("POST → acknowledged, open loop, %.0f requests a second", rate),
 		}
-		for _, s := range servers[:2] {
+		for _, s := range servers[:1+len(o.revisions())] {
 			c.Contestants = append(c.Contestants, contest.Contestant{Name: s.name, Note: s.note, Run: o.open(r, s.process, rate, post)})
 		}
 		contests = append(contests, c)
@@ -84,15 +84,17 @@ func (o Options) ingestServers(ctx context.Context, r *rig.Rig) ([]server, error
 	}
 	var servers []server
 	topic := func() (string, error) { return r.Topic(ctx, "ingest", partitions) }
-	ours, err := topic()
-	if err != nil {
-		return nil, err
+	for _, revision := range o.revisions() {
+		name, err := topic()
+		if err != nil {
+			return servers, err
+		}
+		process, err := r.ServiceAt(ctx, revision, "command-service", "KAFKA_BROKER="+broker, "KAFKA_PUBLISH_TOPIC="+name)
+		if err != nil {
+			return servers, err
+		}
+		servers = append(servers, server{called("command-service", revision), "as shipped: acknowledged by all, idempotent, log and metrics on", process})
 	}
-	process, err := r.Service(ctx, "command-service", "KAFKA_BROKER="+broker, "KAFKA_PUBLISH_TOPIC="+ours)
-	if err != nil {
-		return nil, err
-	}
-	servers = append(servers, server{"command-service", "as shipped: acknowledged by all, idempotent, log and metrics on", process})
 	for _, p := range []struct {
 		name, note, peer string
 		kafka            bool

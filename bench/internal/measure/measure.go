@@ -4,6 +4,7 @@ package measure
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/counterfoil/counterfoil/bench/internal/contest"
@@ -13,12 +14,30 @@ import (
 
 // Options say how much is measured.
 type Options struct {
-	Rounds  int
-	Lasts   time.Duration // of one contestant's turn under load
-	Records int64         // of a topic that is applied, and rows of a table that is read
-	Quick   bool          // fewest contestants, to see that everything runs
-	Peers   bool          // also those that are downloaded
-	Say     func(format string, args ...any)
+	Rounds   int
+	Lasts    time.Duration // of one contestant's turn under load
+	Records  int64         // of a topic that is applied, and rows of a table that is read
+	Quick    bool          // fewest contestants, to see that everything runs
+	Against  string        // a revision whose services are measured beside those of the checkout; "" for none
+	Peers    bool          // also those that are downloaded
+	Contests string        // only contests whose id holds this
+	Say      func(format string, args ...any)
+}
+
+// revisions returns the revisions whose services are measured; "" is what the checkout holds.
+func (o Options) revisions() []string {
+	if o.Against == "" {
+		return []string{""}
+	}
+	return []string{"", o.Against}
+}
+
+// called names a service in a table.
+func called(service, revision string) string {
+	if revision == "" {
+		return service
+	}
+	return service + " at " + revision
 }
 
 // warm is how long a contestant runs before it is measured.
@@ -73,6 +92,9 @@ func (o Options) open(r *rig.Rig, server *rig.Process, perSecond float64, call l
 func (o Options) runAll(ctx context.Context, contests ...contest.Contest) ([]contest.Table, error) {
 	var tables []contest.Table
 	for _, c := range contests {
+		if !strings.Contains(c.ID, o.Contests) {
+			continue
+		}
 		table, err := c.Run(ctx, o.Rounds, o.Say)
 		tables = append(tables, table)
 		if err != nil {

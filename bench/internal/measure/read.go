@@ -66,7 +66,7 @@ func Read(ctx context.Context, r *rig.Rig, o Options) (tables []contest.Table, e
 	if err := fill(ctx, db, o.Records); err != nil {
 		return nil, err
 	}
-	s, err := startReaders(ctx, r, db)
+	s, err := o.startReaders(ctx, r, db)
 	if err != nil {
 		return nil, err
 	}
@@ -81,12 +81,22 @@ func Read(ctx context.Context, r *rig.Rig, o Options) (tables []contest.Table, e
 }
 
 // reading is who is asked.
-type reading struct{ ours, oneQuery, http, router *rig.Process }
+type reading struct {
+	ours                   []server // at each revision
+	oneQuery, http, router *rig.Process
+}
 
-func startReaders(ctx context.Context, r *rig.Rig, db *rig.Database) (s reading, err error) {
-	// More may wait than by default, because it is measured what they cost.
-	if s.ours, err = r.Service(ctx, "query-service", "DB_URL="+db.ReaderURL, "MAX_WAITING=8192"); err != nil {
-		return s, err
+func (o Options) startReaders(ctx context.Context, r *rig.Rig, db *rig.Database) (s reading, err error) {
+	for _, revision := range o.revisions() {
+		// More may wait than by default, because it is measured what they cost.
+		p, err := r.ServiceAt(ctx, revision, "query-service", "DB_URL="+db.ReaderURL, "MAX_WAITING=8192")
+		if err != nil {
+			return s, err
+		}
+		s.ours = append(s.ours, server{called("query-service", revision), "as shipped: log and metrics on", p})
+		if err := awaitReady(ctx, p); err != nil {
+			return s, err
+		}
 	}
 	if s.oneQuery, err = r.Peer(ctx, "one-query", "--db", db.ReaderURL); err != nil {
 		return s, err
@@ -97,11 +107,24 @@ func startReaders(ctx context.Context, r *rig.Rig, db *rig.Database) (s reading,
 	if s.router, err = r.Peer(ctx, "router"); err != nil {
 		return s, err
 	}
-	return s, awaitReady(ctx, s.ours)
+	return s, nil
 }
 
 func (s reading) stop(r *rig.Rig) error {
-	return errors.Join(r.Forget(s.ours), r.Forget(s.oneQuery), r.Forget(s.http), r.Forget(s.router))
+	errs := []error{r.Forget(s.oneQuery), r.Forget(s.http), r.Forget(s.router)}
+	for _, ours := range s.ours {
+		errs = append(errs, r.Forget(ours.process))
+	}
+	return errors.Join(errs...)
+}
+
+// each returns the services as contestants.
+func (s reading) each(turn func(*rig.Process) func(context.Context) (contest.Sample, error)) []contest.Contestant {
+	var all []contest.Contestant
+	for _, ours := range s.ours {
+		all = append(all, contest.Contestant{Name: ours.name, Note: ours.note, Run: turn(ours.process)})
+	}
+	return all
 }
 
 // awaitReady waits until a service says that it is ready.
@@ -122,8 +145,9 @@ func (o Options) byID(r *rig.Rig, s reading, db *rig.Database) contest.Contest {
 	return contest.Contest{
 		ID: "read", Baseline: "one query per request",
 		Title: fmt.Sprintf("GET by id, random ids among %d rows, %d connections", o.Records, readers),
-		Contestants: []contest.Contestant{
-			{Name: "query-service", Note: "as shipped: log and metrics on", Run: o.closed(r, s.ours, readers, call)},
+		Contestants: append(s.each(func(p *rig.Process) func(context.Context) (contest.Sample, error) {
+			return o.closed(r, p, readers, call)
+		}), []contest.Contestant{
 			{Name: "one query per request", Note: "echo and pgx, pool of 16", Run: o.closed(r, s.oneQuery, readers, call)},
 			{Name: "pgbench", Note: "the limit of PostgreSQL: prepared look-ups, no HTTP", Run: func(ctx context.Context) (contest.Sample, error) {
 				meter := r.Meter(nil)
@@ -136,7 +160,7 @@ func (o Options) byID(r *rig.Rig, s reading, db *rig.Database) contest.Contest {
 			}},
 			{Name: "HTTP ceiling", Note: "echo that answers at once", Run: o.closed(r, s.http, readers, call)},
 			{Name: "router ceiling", Note: "our router with log and metrics that answers at once", Run: o.closed(r, s.router, readers, call)},
-		},
+		}...),
 	}
 }
 
@@ -144,7 +168,7 @@ func (o Options) byID(r *rig.Rig, s reading, db *rig.Database) contest.Contest {
 func (o Options) unchanged(r *rig.Rig, s reading) (contest.Contest, error) {
 	known := min(o.Records, 1000)
 	tags := make([]string, known+1)
-	crowd := load.NewCrowd(s.ours.Address("http"), 1)
+	crowd := load.NewCrowd(s.ours[0].process.Address("http"), 1)
 	defer crowd.Close()
 	for n := int64(1); n <= known; n++ {
 		c := crowd.Caller(0)
@@ -168,11 +192,12 @@ func (o Options) unchanged(r *rig.Rig, s reading) (contest.Contest, error) {
 	fixed := ask(func(int64) string { return `"0123456789abcdef0123456789abcdef"` })
 	return contest.Contest{
 		ID: "read-304", Title: fmt.Sprintf("GET by id with If-None-Match → 304, %d connections", readers), Baseline: "HTTP ceiling",
-		Contestants: []contest.Contestant{
-			{Name: "query-service", Run: o.closed(r, s.ours, readers, ask(func(n int64) string { return tags[n] }))},
+		Contestants: append(s.each(func(p *rig.Process) func(context.Context) (contest.Sample, error) {
+			return o.closed(r, p, readers, ask(func(n int64) string { return tags[n] }))
+		}), []contest.Contestant{
 			{Name: "HTTP ceiling", Note: "echo that answers at once", Run: o.closed(r, s.http, readers, fixed)},
 			{Name: "router ceiling", Note: "our router with log and metrics that answers at once", Run: o.closed(r, s.router, readers, fixed)},
-		},
+		}...),
 	}, nil
 }
 
@@ -192,8 +217,8 @@ func (o Options) pages(r *rig.Rig, s reading) contest.Contest {
 	return contest.Contest{
 		ID: "read-pages", Title: "GET of pages by event time from a random instant on, 16 connections",
 		Contestants: []contest.Contestant{
-			{Name: "10 rows a page", Run: o.closed(r, s.ours, 16, list(10))},
-			{Name: "100 rows a page", Run: o.closed(r, s.ours, 16, list(100))},
+			{Name: "10 rows a page", Run: o.closed(r, s.ours[0].process, 16, list(10))},
+			{Name: "100 rows a page", Run: o.closed(r, s.ours[0].process, 16, list(100))},
 		},
 	}
 }
@@ -205,13 +230,13 @@ func (o Options) crowded(r *rig.Rig, s reading) contest.Contest {
 		waiters = 50
 	}
 	call := get(o.Records)
-	alone := o.closed(r, s.ours, readers, call)
+	alone := o.closed(r, s.ours[0].process, readers, call)
 	return contest.Contest{
 		ID: "read-waiting", Title: fmt.Sprintf("GET by id, %d connections, while others wait", readers), Baseline: "nobody waits",
 		Contestants: []contest.Contestant{
 			{Name: "nobody waits", Run: alone},
 			{Name: fmt.Sprintf("%d wait", waiters), Note: "for rows that do not come", Run: func(ctx context.Context) (contest.Sample, error) {
-				return whileOthersWait(ctx, s.ours, waiters, alone)
+				return whileOthersWait(ctx, s.ours[0].process, waiters, alone)
 			}},
 		},
 	}

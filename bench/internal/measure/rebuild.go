@@ -98,7 +98,7 @@ func (b rebuilding) truncated(ctx context.Context) (contest.Sample, error) {
 		if _, err := b.db.Super.Exec(ctx, `TRUNCATE `+table); err != nil {
 			return nil, "", err
 		}
-		return b.rig.Consumer(ctx, b.db, b.topic)
+		return b.rig.Consumer(ctx, "", b.db, b.topic)
 	})
 }
 

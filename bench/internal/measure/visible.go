@@ -56,7 +56,7 @@ func (o Options) startStack(ctx context.Context, r *rig.Rig) (s stack, err error
 	if s.command, err = r.Service(ctx, "command-service", "KAFKA_BROKER="+broker, "KAFKA_PUBLISH_TOPIC="+s.topic); err != nil {
 		return s, err
 	}
-	if s.consumer, s.group, err = r.Consumer(ctx, s.db, s.topic); err != nil {
+	if s.consumer, s.group, err = r.Consumer(ctx, "", s.db, s.topic); err != nil {
 		return s, err
 	}
 	if s.query, err = r.Service(ctx, "query-service", "DB_URL="+s.db.ReaderURL); err != nil {

@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Consumer starts a consumer-service with a new group.
-func (r *Rig) Consumer(ctx context.Context, db *Database, topic string, env ...string) (p *Process, group string, err error) {
+// Consumer starts a consumer-service, as it was at a revision, with a new group.
+func (r *Rig) Consumer(ctx context.Context, revision string, db *Database, topic string) (p *Process, group string, err error) {
 	group = r.Name("bench-")
-	p, err = r.ConsumerOf(ctx, db, topic, group, env...)
+	p, err = r.ConsumerOf(ctx, revision, db, topic, group)
 	return p, group, err
 }
 
 // ConsumerOf starts a consumer-service with a group that may have others.
-func (r *Rig) ConsumerOf(ctx context.Context, db *Database, topic, group string, env ...string) (*Process, error) {
+func (r *Rig) ConsumerOf(ctx context.Context, revision string, db *Database, topic, group string) (*Process, error) {
 	broker, err := r.Broker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all := append(db.ConsumerEnv(), "KAFKA_BROKER="+broker, "KAFKA_CONSUMER_TOPIC="+topic, "KAFKA_GROUP_ID="+group)
-	return r.Service(ctx, "consumer-service", append(all, env...)...)
+	env := append(db.ConsumerEnv(), "KAFKA_BROKER="+broker, "KAFKA_CONSUMER_TOPIC="+topic, "KAFKA_GROUP_ID="+group)
+	return r.ServiceAt(ctx, revision, "consumer-service", env...)
 }
 
 // Applied returns how many of the topic's records the versions of the group have applied, all versions together; 0 as long
@@ -50,7 +50,7 @@ func (r *Rig) Prepare(ctx context.Context, db *Database) (err error) {
 	if err != nil {
 		return err
 	}
-	p, group, err := r.Consumer(ctx, db, topic)
+	p, group, err := r.Consumer(ctx, "", db, topic)
 	if err != nil {
 		return err
 	}

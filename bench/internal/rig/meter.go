@@ -23,6 +23,7 @@ func (r *Rig) Meter(service *Process) *Meter {
 		m.service = service.PID()
 		m.trees["service"] = m.service
 		m.err = proc.ResetPeak(m.service)
+		r.profile(service)
 	}
 	if r.brokerPID != 0 {
 		m.trees["broker"] = r.brokerPID

@@ -30,7 +30,12 @@ type Process struct {
 // Service builds the service if this run has not yet, starts it with the environment, as NAME=value, and returns when it
 // listens. What it logs goes to a file, as it is logged by default.
 func (r *Rig) Service(ctx context.Context, name string, env ...string) (*Process, error) {
-	program, err := r.build(ctx, name)
+	return r.ServiceAt(ctx, "", name, env...)
+}
+
+// ServiceAt starts a service as it was at a revision; "" is what the checkout holds.
+func (r *Rig) ServiceAt(ctx context.Context, revision, name string, env ...string) (*Process, error) {
+	program, err := r.build(ctx, revision, name)
 	if err != nil {
 		return nil, err
 	}
@@ -57,21 +62,6 @@ func (r *Rig) Command(ctx context.Context, name string, cmd *exec.Cmd, ready fun
 		return nil, err
 	}
 	return p, r.await(ctx, p, ready)
-}
-
-func (r *Rig) build(ctx context.Context, name string) (string, error) {
-	if path, ok := r.built[name]; ok {
-		return path, nil
-	}
-	r.cfg.Say("building %s", name)
-	path := filepath.Join(r.dir, "bin", name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/"+name)
-	cmd.Dir = filepath.Join(r.root, name)
-	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build %s: %w\n%s", name, err, output)
-	}
-	r.built[name] = path
-	return path, nil
 }
 
 func (r *Rig) start(ctx context.Context, name string, cmd *exec.Cmd) (*Process, error) {

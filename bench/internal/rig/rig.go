@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Embedded bool                             // kfake instead of Apache Kafka
 	Say      func(format string, args ...any) // told what takes long
+	Profiles string                           // folder for a CPU profile of each turn of a service; "" for none
 }
 
 // A Rig is what a run of the benchmark has running. Its methods are called by one goroutine.
@@ -35,6 +36,7 @@ type Rig struct {
 	apache    *apache.Cluster
 	postgres  *embedded.Postgres
 	built     map[string]string // programs by their names
+	trees     map[string]bool   // working trees of other revisions
 	running   []*Process
 	names     atomic.Int64
 }
@@ -50,7 +52,7 @@ func New(cfg Config) (*Rig, error) {
 		return nil, err
 	}
 	// PostgreSQL does not run as root, and its user has to come through.
-	return &Rig{cfg: cfg, root: root, dir: dir, built: map[string]string{}}, os.Chmod(dir, 0o755)
+	return &Rig{cfg: cfg, root: root, dir: dir, built: map[string]string{}, trees: map[string]bool{}}, os.Chmod(dir, 0o755)
 }
 
 // Checkout returns the folder of the repository, which the current one is in.
@@ -87,7 +89,7 @@ func (r *Rig) Close() error {
 			errs = append(errs, os.RemoveAll(r.postgres.Dir()))
 		}
 	}
-	return errors.Join(append(errs, os.RemoveAll(r.dir))...)
+	return errors.Join(append(errs, r.removeTrees(context.Background()), os.RemoveAll(r.dir))...)
 }
 
 // Name returns a name that nothing else of this run has.
