@@ -28,7 +28,7 @@ func TestG4_AConsumerThatWasStoppedPastItsSessionCommitsNothing(t *testing.T) {
 			began := time.Now()
 			r.Longest()
 			second := r.AddConsumer()
-			r.Moving()
+			r.AwaitBatch(second)
 			account.Measured("consumer stopped at "+step+", another takes over", r)
 			pause(stop - time.Since(began))
 			held := r.Batches(first)
