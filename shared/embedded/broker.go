@@ -74,6 +74,7 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		opts = append(opts, kfake.DataDir(dir), kfake.SyncWrites())
 	}
 	var address string // where it listens
+	open := &connections{open: map[string]bool{}}
 	opts = append(opts, kfake.ListenFn(func(network, at string) (net.Listener, error) {
 		listener, err := net.Listen(network, at)
 		if err != nil {
@@ -81,10 +82,10 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		}
 		address = listener.Addr().String()
 		if cfg.AdvertisedPort == 0 {
-			return listener, nil
+			return open.listener(listener), nil
 		}
 		// kfake tells its clients what its listener says of itself.
-		return elsewhere{listener, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: cfg.AdvertisedPort}}, nil
+		return elsewhere{open.listener(listener), &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: cfg.AdvertisedPort}}, nil
 	}))
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
@@ -95,7 +96,7 @@ func StartBroker(cfg BrokerConfig) (*Broker, error) {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	b.cluster = cluster
-	if b.ghosts, err = watchForGhosts(cluster, address); err != nil {
+	if b.ghosts, err = watchForGhosts(cluster, address, open); err != nil {
 		cluster.Close()
 		return nil, fmt.Errorf("start broker: %w", errors.Join(err, b.unlock()))
 	}

@@ -77,6 +77,65 @@ func TestBroker_AMemberThatDiesWhileItJoinsIsShownOut(t *testing.T) {
 	})
 }
 
+// A member waits for the answer to its join for longer than its session, because another one comes late. It is answered.
+func TestBroker_AMemberThatWaitsPastItsSessionIsAnswered(t *testing.T) {
+	t.Parallel()
+	broker, err := embedded.StartBroker(embedded.BrokerConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = broker.Close() })
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	client := func() *kgo.Client {
+		c, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()), kgo.RequestRetries(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		return c
+	}
+	join := func(c *kgo.Client, id string, answers chan<- *kmsg.JoinGroupResponse) {
+		answer, err := joinRequest(id).RequestWith(ctx, c)
+		if err == nil && answer.ErrorCode != 0 { // KIP-394
+			answer, err = joinRequest(answer.MemberID).RequestWith(ctx, c)
+		}
+		if err != nil {
+			t.Error(err)
+			answer = nil
+		}
+		answers <- answer
+	}
+	late, punctual := client(), client()
+	first := joined(ctx, t, late, joinRequest(""))
+	synced(ctx, t, late, first)
+	answers := make(chan *kmsg.JoinGroupResponse, 2)
+	go join(punctual, "", answers)
+	until(ctx, t, func() bool { return len(broker.Cluster().GroupInfo("g").Members) == 2 })
+	again := joined(ctx, t, late, joinRequest(first.MemberID))
+	second := <-answers
+	if second == nil {
+		t.FailNow()
+	}
+	go func() { _, _ = syncRequest(again).RequestWith(ctx, late) }() // whichever of them leads is waited for by the other
+	synced(ctx, t, punctual, second)
+
+	// A third one comes, the second joins again, and the first beats on for longer than a session before it does.
+	go join(client(), "", answers)
+	until(ctx, t, func() bool { return len(broker.Cluster().GroupInfo("g").Members) == 3 })
+	go join(punctual, second.MemberID, answers)
+	for range 40 {
+		until(ctx, t, func() bool { return beats(ctx, late, again) })
+		<-time.After(200 * time.Millisecond)
+	}
+	joined(ctx, t, late, joinRequest(first.MemberID))
+	for range 2 {
+		if answer := <-answers; answer == nil || answer.ErrorCode != 0 {
+			t.Errorf("a member that waited is answered %+v", answer)
+		}
+	}
+}
+
 func joined(ctx context.Context, t *testing.T, client *kgo.Client, request *kmsg.JoinGroupRequest) *kmsg.JoinGroupResponse {
 	t.Helper()
 	for range 2 {
@@ -95,11 +154,15 @@ func joined(ctx context.Context, t *testing.T, client *kgo.Client, request *kmsg
 
 func synced(ctx context.Context, t *testing.T, client *kgo.Client, member *kmsg.JoinGroupResponse) {
 	t.Helper()
-	sync := kmsg.NewPtrSyncGroupRequest()
-	sync.Group, sync.MemberID, sync.Generation = "g", member.MemberID, member.Generation
-	if answer, err := sync.RequestWith(ctx, client); err != nil || answer.ErrorCode != 0 {
+	if answer, err := syncRequest(member).RequestWith(ctx, client); err != nil || answer.ErrorCode != 0 {
 		t.Fatalf("sync: %+v, %v", answer, err)
 	}
+}
+
+func syncRequest(member *kmsg.JoinGroupResponse) *kmsg.SyncGroupRequest {
+	sync := kmsg.NewPtrSyncGroupRequest()
+	sync.Group, sync.MemberID, sync.Generation = "g", member.MemberID, member.Generation
+	return sync
 }
 
 func beats(ctx context.Context, client *kgo.Client, member *kmsg.JoinGroupResponse) bool {
