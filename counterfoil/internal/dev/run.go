@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/counterfoil/counterfoil/command-service"
 	"github.com/counterfoil/counterfoil/consumer-service"
+	"github.com/counterfoil/counterfoil/counterfoil/internal/exit"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/show"
 	"github.com/counterfoil/counterfoil/query-service"
 	"github.com/counterfoil/counterfoil/shared/embedded"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/postgres"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
 	"github.com/counterfoil/counterfoil/shared/service"
 	"github.com/counterfoil/counterfoil/shared/telemetry"
 )
@@ -54,7 +57,7 @@ func (c *Command) run(ctx context.Context, p *show.Printer, home *home, settings
 	}
 	stack := newStack(home, broker, pg, roles, listeners)
 	stack.configure(settings, journals)
-	if err := createTopic(settings.command); err != nil {
+	if err := createTopics(settings); err != nil {
 		return err
 	}
 	return service.Run(ctx, log,
@@ -118,10 +121,26 @@ func bootstrap(ctx context.Context, home *home, pg *embedded.Postgres) (postgres
 	return roles, nil
 }
 
-// createTopic makes the topic as the command-service would, so that the consumer finds it at its first try.
-func createTopic(cfg commandservice.Config) error {
-	_, err := cfg.Kafka.EnsureTopic(kafka.TopicSpec{
-		Name: cfg.PublishTopic, Partitions: cfg.Partitions, Replication: cfg.Replication, MinInSync: cfg.MinInSync,
-	})
-	return err
+// createTopics makes the command topic as the command-service would, so that the consumer finds it at its first try, and
+// those that read models are declared to come from: nobody else is there to make them.
+func createTopics(settings *settings) error {
+	command := settings.command
+	declarations, err := readmodel.Load(settings.consumer.ReadModelsDir, map[string]string{"KAFKA_CONSUMER_TOPIC": settings.consumer.ConsumerTopic})
+	if err != nil {
+		return exit.With(exit.Usage, fmt.Errorf("read the declarations: %w", err))
+	}
+	topics := []string{command.PublishTopic}
+	for _, d := range declarations {
+		topics = append(topics, d.Topics()...)
+	}
+	slices.Sort(topics)
+	for _, topic := range slices.Compact(topics) {
+		_, err := command.Kafka.EnsureTopic(kafka.TopicSpec{
+			Name: topic, Partitions: command.Partitions, Replication: command.Replication, MinInSync: command.MinInSync,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
