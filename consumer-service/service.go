@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -120,8 +122,31 @@ func (w wiring) version(d *readmodel.Declaration) rebuild.Kept {
 		}
 		return control.Settled(ctx, w.cfg.Kafka, w.cfg.ControlTopic, w.decisions)
 	}
-	handler := delivery.New(d.Name, d.Version, apply.New(w.pool, d, group), prepare, w.log, w.metrics)
-	return rebuild.Kept{Run: w.member(d.Label(), group, d.Topics(), handler), Changed: func(readmodel.Version) {}}
+	applier := apply.New(w.pool, d, group)
+	builder := &rebuild.Builder{Owner: w.owner.Owner, Declaration: d, By: w.name(), Log: w.log}
+	var serving atomic.Bool
+	consume := w.member(d.Label(), group, d.Topics(), delivery.New(d.Name, d.Version, applier, prepare, w.log, w.metrics), serving.Load)
+	return rebuild.Kept{
+		Changed: func(v readmodel.Version) {
+			serving.Store(v.Serving())
+			applier.Changed(v)
+			builder.Changed(v)
+		},
+		Run: func(ctx context.Context) error {
+			var building sync.WaitGroup
+			building.Go(func() { builder.Run(ctx) })
+			defer building.Wait()
+			return consume(ctx)
+		},
+	}
+}
+
+// name says who does what this process does to versions.
+func (w wiring) name() string {
+	if w.cfg.Only != nil {
+		return w.cfg.Only.Builder
+	}
+	return "consumer-service"
 }
 
 // control returns what carries out people's decisions, on all versions whoever keeps them.
@@ -137,24 +162,26 @@ func (w wiring) control() func(context.Context) error {
 	prepare := func(ctx context.Context) error { return w.owner.Models(ctx, w.bootstrap()) } // a decision is about versions
 	decider := control.New(w.decisions, versions, w.log, w.registry)
 	handler := delivery.New(control.Name, 1, decider, prepare, w.log, w.metrics)
-	return w.member(control.Name, w.decisions.Group, []string{w.cfg.ControlTopic}, handler)
+	return w.member(control.Name, w.decisions.Group, []string{w.cfg.ControlTopic}, handler, func() bool { return true })
 }
 
 // member returns what consumes topics in one group, and adds what it knows of itself to readiness and metrics meanwhile.
-func (w wiring) member(name, group string, topics []string, handler *delivery.Handler) func(context.Context) error {
+// What is wrong with a version that does not serve is a warning: the process does its work all the same.
+func (w wiring) member(name, group string, topics []string, handler *delivery.Handler, needed func() bool) func(context.Context) error {
 	member := kafka.NewGroup(kafka.GroupConfig{
 		Config: w.cfg.Kafka, GroupID: group, Topics: topics, SessionTimeout: w.cfg.SessionTimeout,
 	}, handler, w.log, w.registry)
+	check := func(name string, status func() (ok bool, detail string)) (remove func()) {
+		return w.health.Add(func() web.Status {
+			ok, detail := status()
+			needed := needed()
+			return web.Status{Name: name, OK: ok || !needed, Warning: !ok && !needed, Detail: detail}
+		})
+	}
 	return func(ctx context.Context) error {
 		defer w.metrics.Watch(handler)()
-		defer w.health.Add(func() web.Status {
-			ok, detail := delivery.Joined(member)
-			return web.Status{Name: "group " + group, OK: ok, Detail: detail}
-		})()
-		defer w.health.Add(func() web.Status {
-			ok, detail := handler.Status()
-			return web.Status{Name: "read model " + name, OK: ok, Detail: detail}
-		})()
+		defer check("group "+group, func() (bool, string) { return delivery.Joined(member) })()
+		defer check("read model "+name, handler.Status)()
 		return member.Run(ctx)
 	}
 }

@@ -24,4 +24,8 @@ var Steps = []Step{
 	{"rebuild: migrated", "consumer-service", false},
 	{"rebuild: version created", "consumer-service", false},
 	{"rebuild: version restored", "consumer-service", false},
+	{"build: filled", "consumer-service", false},
+	{"build: indexed", "consumer-service", false},
+	{"build: caught up", "consumer-service", false},
+	{"build: ready", "consumer-service", false},
 }

@@ -33,6 +33,8 @@ const (
 	CodeBehindParked          Code = "behind-parked"
 	CodeDiscarded             Code = "discarded"
 	CodeFenced                Code = "fenced"
+	CodeHeld                  Code = "held"
+	CodeBuildStopped          Code = "build-stopped"
 	CodeMisconfigured         Code = "misconfigured"
 	CodeLostHistory           Code = "lost-history"
 	CodeInternal              Code = "internal"
@@ -74,6 +76,8 @@ var Codes = map[Code]Meaning{
 	CodeBehindParked:          {Unappliable, "An earlier record of its key is parked"},
 	CodeDiscarded:             {Unappliable, "Somebody decided that the record shall not apply"},
 	CodeFenced:                {Fenced, "Another consumer moved the checkpoint"},
+	CodeHeld:                  {Away, "The version is held where it is for a while"},
+	CodeBuildStopped:          {Misconfigured, "A record that the serving version applied cannot apply to the version that is being built"},
 	CodeMisconfigured:         {Misconfigured, "The service is misconfigured"},
 	CodeLostHistory:           {LostHistory, "Records that are still needed are gone from the topic"},
 	CodeInternal:              {Internal, "Internal error"},

@@ -43,13 +43,17 @@ func Reached(ctx context.Context, db Database, name string, version int) (bool, 
 }
 
 // AimAtServing makes the serving version's checkpoints, as of one commit, the build targets of the version. A version that
-// reaches them was as current as the serving one, however many records arrive meanwhile.
-func AimAtServing(ctx context.Context, db Database, name string, version int) error {
-	_, err := db.Exec(ctx, `
+// reaches them was as current as the serving one, however many records arrive meanwhile. It reports whether there is any
+// target: there is none before the serving version began its partitions.
+func AimAtServing(ctx context.Context, db Database, name string, version int) (aimed bool, err error) {
+	_, err = db.Exec(ctx, `
 		INSERT INTO counterfoil.build_targets (name, version, topic, partition, next_offset)
 		SELECT $1, $2, s.topic, s.partition, s.next_offset FROM (`+served+`) s
 		ON CONFLICT (name, version, topic, partition) DO UPDATE SET next_offset = excluded.next_offset`, name, version)
-	return err
+	if err != nil {
+		return false, err
+	}
+	return holds(ctx, db, `SELECT EXISTS (`+goals+`)`, name, version)
 }
 
 // MarkIndexed records that the declared indexes of the version exist. The role must own the control tables.

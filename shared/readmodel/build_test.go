@@ -71,10 +71,13 @@ func TestMarkReady_OnlyWithIndexesAtItsTargetsAndOnce(t *testing.T) {
 			t.Errorf("marked is %v (%v), want %v: %s", got, err, want, why)
 		}
 	}
+	if aimed, err := readmodel.AimAtServing(t.Context(), conn, "timestamp", 2); err != nil || aimed {
+		t.Fatalf("aimed %v at a serving version that began nothing: %v", aimed, err)
+	}
 	checkpoint(t, conn, "v1", 0, 10)
 	checkpoint(t, conn, "v2", 0, 9)
-	if err := readmodel.AimAtServing(t.Context(), conn, "timestamp", 2); err != nil {
-		t.Fatal(err)
+	if aimed, err := readmodel.AimAtServing(t.Context(), conn, "timestamp", 2); err != nil || !aimed {
+		t.Fatalf("aimed %v: %v", aimed, err)
 	}
 	if err := readmodel.MarkIndexed(t.Context(), conn, "timestamp", 2); err != nil {
 		t.Fatal(err)

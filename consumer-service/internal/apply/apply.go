@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,8 +26,9 @@ type Applier struct {
 	Ledger
 	declaration *readmodel.Declaration
 	decoder     *decoder
-	insert      string // takes an array for each column
-	differing   string // takes the same, returns how many rows say something else than the array's
+	insert      string      // takes an array for each column
+	differing   string      // takes the same, returns how many rows say something else than the array's
+	strict      atomic.Bool // see allowed
 
 	mu       sync.Mutex
 	holds    map[kafka.Partition]bool   // partitions that may have parked records; see held

@@ -50,6 +50,9 @@ func (a *Applier) commitBy(ctx context.Context, expected int64, items []item, wr
 		if err != nil {
 			return err
 		}
+		if err := a.allowed(ctx, tx, partition, aside); err != nil {
+			return err
+		}
 		if err := write(ctx, tx, rows, &result); err != nil {
 			return err
 		}

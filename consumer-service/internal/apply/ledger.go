@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -23,19 +24,51 @@ type Ledger struct {
 
 // Move moves the partition's checkpoint, as the first step of the transaction that applies the records between. A
 // checkpoint that is not where this consumer believes it to be is a fault of kind Fenced, and the transaction must end
-// without effect (G4): a consumer that lost its partition waits here for the new owner's commit, and then learns of it.
+// without effect (G4): a consumer that lost its partition waits here for the new owner's commit, and then learns of it. One
+// that is held before next is a fault that HeldAt knows.
 func (l Ledger) Move(ctx context.Context, tx pgx.Tx, partition kafka.Partition, expected, next int64) error {
 	moved, err := tx.Exec(ctx, `
 		UPDATE counterfoil.checkpoints SET next_offset = $5, changed_at = now()
-		WHERE group_id = $1 AND topic = $2 AND partition = $3 AND next_offset = $4`,
+		WHERE group_id = $1 AND topic = $2 AND partition = $3 AND next_offset = $4
+			AND (hold_at IS NULL OR $5 <= hold_at OR hold_until IS NULL OR hold_until <= now())`,
 		l.Group, partition.Topic, partition.Number, expected, next)
 	if err != nil {
 		return fmt.Errorf("move the checkpoint: %w", err)
 	}
 	if moved.RowsAffected() != 1 {
-		return fault.New(fault.CodeFenced, fmt.Sprintf("the checkpoint of %s/%d is not %d", partition.Topic, partition.Number, expected), nil)
+		return l.refused(ctx, tx, partition, expected)
 	}
 	return nil
+}
+
+// refused tells why the checkpoint cannot be moved from where it is expected.
+func (l Ledger) refused(ctx context.Context, tx pgx.Tx, partition kafka.Partition, expected int64) error {
+	var at *int64
+	err := tx.QueryRow(ctx, `
+		SELECT hold_at FROM counterfoil.checkpoints WHERE group_id = $1 AND topic = $2 AND partition = $3 AND next_offset = $4`,
+		l.Group, partition.Topic, partition.Number, expected).Scan(&at)
+	place := fmt.Sprintf("the checkpoint of %s/%d", partition.Topic, partition.Number)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return fault.New(fault.CodeFenced, fmt.Sprintf("%s is not %d", place, expected), nil)
+	case err != nil:
+		return fmt.Errorf("look at the checkpoint: %w", err)
+	case at == nil: // the hold ended between the two looks
+		at = new(int64(math.MaxInt64))
+	}
+	return fault.New(fault.CodeHeld, place+" is held", held{*at})
+}
+
+// held is the cause of a fault about a checkpoint that does not move further for a while.
+type held struct{ at int64 }
+
+func (h held) Error() string { return fmt.Sprintf("it does not move past %d", h.at) }
+
+// HeldAt reports whether the error says that the checkpoint is held, and past which offset it does not move meanwhile. A
+// later try may find the hold ended.
+func HeldAt(err error) (at int64, ok bool) {
+	h, ok := errors.AsType[held](err)
+	return h.at, ok
 }
 
 // Lock holds the partition's checkpoint for the transaction, so that no batch of the partition commits meanwhile, and

@@ -25,10 +25,11 @@ import (
 
 // Limits of patience.
 const (
-	applyLimit = time.Minute     // for one batch, beyond the limit of each of its statements
-	maxBackoff = 5 * time.Second // between two tries
-	lookAgain  = 5 * time.Second // at the checkpoint of a partition that has no records
-	recheck    = time.Second     // of the decisions about a refused partition
+	applyLimit = time.Minute            // for one batch, beyond the limit of each of its statements
+	maxBackoff = 5 * time.Second        // between two tries
+	lookAgain  = 5 * time.Second        // at the checkpoint of a partition that has no records
+	recheck    = time.Second            // of the decisions about a refused partition
+	heldPause  = 100 * time.Millisecond // between two tries to move a checkpoint that is held
 )
 
 // applier is what records are delivered to: a version of a read model, or the decisions of people.
@@ -205,6 +206,12 @@ func (h *Handler) deliver(ctx context.Context, p *partition, records []kafka.Rec
 			p.idle()
 			return true
 		}
+		if at, held := apply.HeldAt(err); held {
+			if !h.held(ctx, p, records, at) {
+				return false
+			}
+			continue
+		}
 		p.fail(err)
 		h.metrics.failed(h, err)
 		if !h.treat(ctx, p, err) {
@@ -237,6 +244,20 @@ func (h *Handler) treat(ctx context.Context, p *partition, err error) (again boo
 		log.ErrorContext(ctx, "cannot apply until somebody mends it")
 	}
 	return !needsPreparing(err)
+}
+
+// held waits a moment for a checkpoint that is held, having applied what is before the hold. It is no failure: somebody
+// compares versions at the same positions, or makes indexes. It reports false when a new session has to begin.
+func (h *Handler) held(ctx context.Context, p *partition, records []kafka.Record, at int64) bool {
+	if before := upTo(records, at); len(before) > 0 && len(before) < len(records) {
+		return h.deliver(ctx, p, before)
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(heldPause):
+		return true
+	}
 }
 
 // applyOnce applies the records and accounts for what became of them. A batch under way is finished when the session
