@@ -47,6 +47,7 @@ func newWorld(t *testing.T, partitions int32) *world {
 type consumer struct {
 	public, admin string
 	stop          func() error
+	ended         func() error // waits until it has ended by itself
 }
 
 // run starts a consumer-service; it is stopped at the end of the test unless the test does it.
@@ -76,11 +77,14 @@ func (w *world) run(group string, change func(*consumerservice.Config)) *consume
 	ended := make(chan error, 1)
 	go func() { ended <- consumerservice.Run(ctx, cfg) }()
 	c := &consumer{public: "http://" + cfg.Listener.Addr().String(), admin: "http://" + cfg.AdminListener.Addr().String()}
-	c.stop = func() error {
-		cancel()
+	c.ended = func() error {
 		err := <-ended
 		ended <- err
 		return err
+	}
+	c.stop = func() error {
+		cancel()
+		return c.ended()
 	}
 	w.t.Cleanup(func() {
 		if err := c.stop(); err != nil {

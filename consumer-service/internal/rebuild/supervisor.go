@@ -51,7 +51,7 @@ type Supervisor struct {
 
 	mu       sync.Mutex
 	running  map[string]*running // by label
-	broken   map[string]string   // why a version cannot be run, by label
+	broken   map[string]broken   // versions that cannot be run, by label
 	waiting  string              // why the versions could not be read; "" when they could
 	read     bool                // they were read once
 	differs  string              // models whose file is of another shape than their newest version
@@ -66,10 +66,16 @@ type running struct {
 	done    chan struct{}
 }
 
+// broken is a version that cannot be run.
+type broken struct {
+	why     string
+	serving bool
+}
+
 // Run keeps what there is to keep until ctx ends. It is a part of a service.
 func (s *Supervisor) Run(ctx context.Context) error {
 	s.mu.Lock()
-	s.running, s.broken, s.waiting = map[string]*running{}, map[string]string{}, "the database was not asked yet"
+	s.running, s.broken, s.waiting = map[string]*running{}, map[string]broken{}, "the database was not asked yet"
 	s.mu.Unlock()
 	wake := make(chan struct{}, 1)
 	changed := func() {
@@ -165,7 +171,7 @@ func (s *Supervisor) mine(v readmodel.Version) bool {
 func (s *Supervisor) start(ctx context.Context, v readmodel.Version, ended func()) {
 	d, err := s.Files.Declaration(ctx, s.Pool, v)
 	if err != nil {
-		if s.cannot(v.Label(), err.Error()) {
+		if s.cannot(v, err.Error()) {
 			s.Log.ErrorContext(ctx, "cannot keep a version current", "read_model", v.Name, "version", v.Number, "error", err)
 		}
 		return
@@ -173,7 +179,7 @@ func (s *Supervisor) start(ctx context.Context, v readmodel.Version, ended func(
 	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	r := &running{Kept: s.Keep(d), version: v, cancel: cancel, done: make(chan struct{})}
 	r.Changed(v)
-	s.cannot(v.Label(), "")
+	s.cannot(v, "")
 	s.running[v.Label()] = r
 	s.Log.InfoContext(ctx, "keeping a version current", "read_model", v.Name, "version", v.Number, "state", v.State)
 	go func() {
@@ -245,39 +251,42 @@ func (s *Supervisor) known(ctx context.Context, versions []readmodel.Version, er
 }
 
 // cannot remembers why a version cannot be run, "" if it can, and reports whether that is new.
-func (s *Supervisor) cannot(label, why string) bool {
+func (s *Supervisor) cannot(v readmodel.Version, why string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.broken[label]
-	s.broken[label] = why
+	before := s.broken[v.Label()]
+	s.broken[v.Label()] = broken{why, v.Serving()}
 	if why == "" {
-		delete(s.broken, label)
+		delete(s.broken, v.Label())
 	}
-	return before != why
+	return before.why != why
 }
 
 // forget forgets what is wrong with versions that are not to run any more.
 func (s *Supervisor) forget(wanted map[string]readmodel.Version) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.broken, func(label, _ string) bool { _, ok := wanted[label]; return !ok })
+	maps.DeleteFunc(s.broken, func(label string, _ broken) bool { _, ok := wanted[label]; return !ok })
 }
 
-// Status says whether the versions are known and can be run; that the database went away later, those that run say. The warning tells of declarations that wait for a new version;
-// it does not make the process unready.
-func (s *Supervisor) Status() (ok bool, warning bool, detail string) {
+// Status says whether the versions are known and the serving ones can be run; that the database went away later, those that
+// run say. The warning tells of others that cannot, and of declarations that wait for a version: the process does its work
+// all the same.
+func (s *Supervisor) Status() (ok, warning bool, detail string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ok = s.read
 	var details []string
 	if !s.read {
 		details = append(details, s.waiting)
 	}
 	for _, label := range slices.Sorted(maps.Keys(s.broken)) {
-		details = append(details, label+": "+s.broken[label])
+		b := s.broken[label]
+		ok = ok && !b.serving
+		details = append(details, label+": "+b.why)
 	}
-	ok = len(details) == 0
 	if s.differs != "" {
 		details = append(details, "the declaration of "+s.differs+" is not that of its newest version: see counterfoil readmodel plan")
 	}
-	return ok, s.differs != "", strings.Join(details, "; ")
+	return ok, ok && len(details) > 0, strings.Join(details, "; ")
 }

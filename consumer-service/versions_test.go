@@ -1,0 +1,237 @@
+package consumerservice_test
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	consumerservice "github.com/counterfoil/counterfoil/consumer-service"
+	"github.com/counterfoil/counterfoil/shared/decision"
+	"github.com/counterfoil/counterfoil/shared/kafkatest"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
+)
+
+// second is the next shape of the timestamp model: a column is renamed, one is added, and there is an index more.
+const second = `
+name: timestamp
+path: /timestamps
+source: {topic: "%s", format: json}
+key: id
+table: timestamp_records
+columns:
+  - {name: id, type: uuid, from: $.command_id}
+  - {name: happened_at, type: timestamptz, from: $.event_timestamp}
+  - {name: created_at, type: timestamptz, from: $timestamp}
+  - {name: note, type: text, from: $.note, %s}
+primary_key: [id]
+write: insert
+indexes:
+  - columns: [happened_at]
+`
+
+// declare returns a declaration of the world's topic.
+func (w *world) declare(format, note string) *readmodel.Declaration {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "timestamp.yaml"), fmt.Appendf(nil, format, w.topic, note), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	declarations, err := readmodel.Load(dir, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return declarations[0]
+}
+
+// build creates the second version, which is then being built.
+func (w *world) build(note string) {
+	w.t.Helper()
+	conn, err := pgx.Connect(w.t.Context(), w.db.OwnerURL)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(w.t.Context()) }()
+	if err := readmodel.Ensure(w.t.Context(), conn, w.declare(second, note).Numbered(2), slog.New(slog.DiscardHandler)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) mustExec(sql string) {
+	w.t.Helper()
+	_ = w.mustQuery(sql)
+}
+
+// produce writes that many good records.
+func (w *world) produce(n int) {
+	w.t.Helper()
+	records := make([]kafkatest.Record, n)
+	for i := range records {
+		records[i] = timestamp(uuid.New(), "2020-01-01T00:00:00Z")
+	}
+	kafkatest.Produce(w.t, w.topic, records...)
+}
+
+const (
+	stateOfSecond   = `SELECT state FROM counterfoil.read_models WHERE version = 2`
+	rowsOfSecond    = `SELECT count(*) FROM timestamp_v2.timestamp_records`
+	indexesOfSecond = `SELECT count(*) FROM pg_indexes WHERE schemaname = 'timestamp_v2'`
+	nullable        = `nullable: true`
+)
+
+func TestVersions_OneIsBuiltBesideTheServingOneAndKeptCurrent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 3)
+	c := w.run("a", nil)
+	w.produce(500)
+	w.eventually(countRows, "500")
+	w.build(nullable)
+	w.eventually(stateOfSecond, "ready")
+	if got := w.mustQuery(rowsOfSecond); got != "500" {
+		t.Errorf("it is ready with %s rows of 500", got)
+	}
+	if got := w.mustQuery(indexesOfSecond); got != "2" {
+		t.Errorf("it is ready with %s indexes, want those of the key and of the declaration", got)
+	}
+	if got := w.mustQuery(`SELECT count(*) FROM counterfoil.checkpoints WHERE hold_at IS NOT NULL`); got != "0" {
+		t.Errorf("%s checkpoints are still held", got)
+	}
+	w.produce(10)
+	w.eventually(rowsOfSecond, "510")
+	w.eventually(countRows, "510")
+
+	// What is retired stands still, and goes on from there when it is built again, in the same process.
+	w.mustExec(`UPDATE counterfoil.read_models SET state = 'retired' WHERE version = 2`)
+	waitFor(t, func() bool {
+		_, body := c.get(t, c.public+"/readyz?verbose")
+		return !strings.Contains(body, "timestamp/v2") && strings.Contains(body, "timestamp/v1")
+	}, func() string { return "the retired version is still in readiness" })
+	w.produce(10)
+	w.eventually(countRows, "520")
+	if got := w.mustQuery(rowsOfSecond); got != "510" {
+		t.Errorf("the retired version has %s rows", got)
+	}
+	w.mustExec(`UPDATE counterfoil.read_models SET state = 'building' WHERE version = 2`)
+	w.eventually(stateOfSecond, "ready")
+	w.eventually(rowsOfSecond, "520")
+	if code, body := c.get(t, c.admin+"/metrics"); code != 200 || !strings.Contains(body, `counterfoil_lag_records{`) {
+		t.Errorf("metrics answer %d: %s", code, body)
+	}
+}
+
+func TestVersions_OneThatCannotRunTouchesNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	c := w.run("a", nil)
+	w.produce(1)
+	w.eventually(countRows, "1")
+	w.build(nullable)
+	w.eventually(stateOfSecond, "ready")
+	w.mustExec(`UPDATE counterfoil.read_models SET declaration = 'name: [', fingerprint = 'x' WHERE version = 2`)
+	waitFor(t, func() bool {
+		code, body := c.get(t, c.public+"/readyz?verbose")
+		return code == 200 && strings.Contains(body, "timestamp/v2: ")
+	}, func() string { return "readiness does not tell of the version that cannot run" })
+	w.produce(1)
+	w.eventually(countRows, "2")
+
+	tx := w.begin()
+	mustExec(t, tx, `DROP SCHEMA timestamp_v2 CASCADE`)
+	mustExec(t, tx, `UPDATE counterfoil.read_models SET state = 'dropped' WHERE version = 2`)
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.produce(1)
+	w.eventually(countRows, "3")
+	if got := w.mustQuery(`SELECT count(*) FROM pg_namespace WHERE nspname = 'timestamp_v2'`); got != "0" {
+		t.Error("the dropped version came back")
+	}
+	waitFor(t, func() bool {
+		code, body := c.get(t, c.public+"/readyz?verbose")
+		return code == 200 && !strings.Contains(body, "timestamp/v2")
+	}, func() string { return "the dropped version is still in readiness" })
+}
+
+func TestVersions_AMissingTopicIsWaitedForAndNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	topic := w.topic
+	w.topic = kafkatest.Topic(t, 1) + ".missing"
+	c := w.run("a", nil)
+	waitFor(t, func() bool {
+		code, body := c.get(t, c.public+"/readyz?verbose")
+		return code == 503 && strings.Contains(body, "waiting for topics that do not exist: "+w.topic)
+	}, func() string { return "readiness does not name the missing topic" })
+	w.topic = topic
+}
+
+func TestVersions_ABuildStopsAtARecordThatOnlyTheServingVersionApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	c := w.run("a", nil)
+	w.produce(3)
+	kafkatest.Produce(t, w.topic, kafkatest.Record{Value: []byte("parked by both")})
+	w.eventually(checkpoint, "4")
+	w.build("nullable: false")
+	// It stands still without having parked anything, and says why, while the serving version goes on.
+	waitFor(t, func() bool {
+		_, metrics := c.get(t, c.admin+"/metrics")
+		return strings.Contains(metrics, `counterfoil_batch_failures_total{code="build-stopped",read_model="timestamp",version="2"}`)
+	}, func() string { return "the build did not stop" })
+	if got := w.mustQuery(`SELECT count(*) FROM counterfoil.parked WHERE version = 2`); got != "0" {
+		t.Errorf("%s records were parked", got)
+	}
+	w.produce(1)
+	w.eventually(checkpoint, "5")
+	w.mustExec(`UPDATE counterfoil.read_models SET allow_parked = true WHERE version = 2`)
+	w.eventually(stateOfSecond, "ready")
+	w.eventually(`SELECT count(*) FROM counterfoil.parked WHERE version = 2`, "5")
+}
+
+func TestVersions_DecisionsActOnAllThatHoldRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.run("a", nil)
+	w.produceSomeParked()
+	w.eventually(checkpoint, "4")
+	w.build(nullable)
+	w.eventually(stateOfSecond, "ready")
+	w.eventually(`SELECT count(*) FROM counterfoil.parked WHERE state = 'waiting' GROUP BY version ORDER BY version`, "2\n2")
+	w.decide(w.about(decision.Discard, 0))
+	w.eventually(`SELECT effect FROM counterfoil.decisions`, "timestamp/v1: discarded; 2 that waited behind it went on; "+
+		"timestamp/v2: discarded; 2 that waited behind it went on")
+	w.eventually(`SELECT count(*) FROM counterfoil.parked WHERE state <> 'discarded'`, "0")
+}
+
+// One process builds a version for itself; the others leave it alone until it is ready, and then keep it current.
+func TestVersions_AProcessOfItsOwnBuildsOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	w.run("a", nil)
+	w.produce(20)
+	w.eventually(countRows, "20")
+	w.mustExec(`CREATE FUNCTION mine() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.builder = 'me'; RETURN NEW; END $$`)
+	w.mustExec(`CREATE TRIGGER mine BEFORE INSERT ON counterfoil.read_models FOR EACH ROW EXECUTE FUNCTION mine()`)
+	w.build(nullable)
+	w.produce(20)
+	w.eventually(countRows, "40")
+	if got := w.mustQuery(`SELECT state || ' ' || builder FROM counterfoil.read_models WHERE version = 2`); got != "building me" {
+		t.Fatalf("the version is %q", got)
+	}
+	builder := w.run("a", func(cfg *consumerservice.Config) {
+		cfg.Only = &consumerservice.Only{ReadModel: "timestamp", Version: 2, Builder: "me"}
+	})
+	if err := builder.ended(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if got := w.mustQuery(`SELECT state || ' ' || builder FROM counterfoil.read_models WHERE version = 2`); got != "ready " {
+		t.Errorf("the version is %q", got)
+	}
+	w.produce(20)
+	w.eventually(rowsOfSecond, "60")
+}
