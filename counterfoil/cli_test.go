@@ -177,6 +177,9 @@ func TestCommands_SayHowTheyAreUsed(t *testing.T) {
 	for _, command := range []string{"dev", "doctor", "send", "get", "status"} {
 		requireText(t, execute(t, command, "--help").requireCode(t, 0).stdout, "Examples:", "counterfoil "+command)
 	}
+	for _, command := range []string{"plan", "migrate", "build", "verify", "switch", "rollback", "retire", "drop", "status", "history"} {
+		requireText(t, execute(t, "readmodel", command, "--help").requireCode(t, 0).stdout, "Examples:", "counterfoil readmodel "+command)
+	}
 	requireText(t, execute(t).requireCode(t, 2).stderr, "counterfoil dev")
 	requireText(t, execute(t, "bogus").requireCode(t, 2).stderr, "bogus", "--help")
 	requireText(t, execute(t, "dev", "--command-port=65500").requireCode(t, 2).stderr, "65500")

@@ -17,6 +17,7 @@ import (
 	"github.com/counterfoil/counterfoil/counterfoil/internal/show"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/status"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/ticket"
+	"github.com/counterfoil/counterfoil/counterfoil/internal/versions"
 )
 
 // grammar is what can be written on the command line.
@@ -24,14 +25,15 @@ type grammar struct {
 	Output  string `short:"o" enum:"table,json" default:"table" help:"How results are written: ${enum}. json is one line on standard output; messages go to standard error." placeholder:"FORMAT"`
 	Verbose bool   `short:"v" help:"Say which services and servers are used, and where they were named."`
 
-	Dev     dev.Command      `cmd:"" help:"Run everything in one process, for evaluation and tests."`
-	Doctor  doctor.Command   `cmd:"" help:"Check broker, database, read models and services, and say what to do about each fault."`
-	Send    ticket.Send      `cmd:"" help:"Send a timestamp command and show its ticket."`
-	Get     ticket.Get       `cmd:"" help:"Show what became of a command."`
-	Status  status.Command   `cmd:"" help:"Show how far each read model is: checkpoint, end and lag of every partition."`
-	Parked  parked.Commands  `cmd:"" help:"What is set aside because it cannot apply, and decisions about it."`
-	History history.Commands `cmd:"" help:"Going on although a topic no longer holds what is still needed."`
-	Version version          `cmd:"" help:"Show which build this is."`
+	Dev       dev.Command       `cmd:"" help:"Run everything in one process, for evaluation and tests."`
+	Doctor    doctor.Command    `cmd:"" help:"Check broker, database, read models and services, and say what to do about each fault."`
+	Send      ticket.Send       `cmd:"" help:"Send a timestamp command and show its ticket."`
+	Get       ticket.Get        `cmd:"" help:"Show what became of a command."`
+	Status    status.Command    `cmd:"" help:"Show how far each read model is: checkpoint, end and lag of every partition."`
+	Parked    parked.Commands   `cmd:"" help:"What is set aside because it cannot apply, and decisions about it."`
+	ReadModel versions.Commands `cmd:"" name:"readmodel" help:"Versions of read models: plan, migrate, build, verify, switch, roll back, retire, drop."`
+	History   history.Commands  `cmd:"" help:"Going on although a topic no longer holds what is still needed."`
+	Version   version           `cmd:"" help:"Show which build this is."`
 }
 
 const description = `The operator's tool of Counterfoil.
@@ -92,5 +94,6 @@ func (g *grammar) printer(args []string) *show.Printer {
 	return show.New(show.Options{
 		Out: os.Stdout, Err: os.Stderr, JSON: json, Verbose: g.Verbose,
 		ColourOut: show.Colour(os.Stdout, os.Getenv), ColourErr: show.Colour(os.Stderr, os.Getenv),
+		Terminal: show.Terminal(os.Stderr, os.Getenv),
 	})
 }

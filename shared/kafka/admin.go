@@ -136,3 +136,36 @@ func topicID(client sarama.Client, topic string) (uuid.UUID, error) {
 	}
 	return uuid.UUID(response.Topics[0].Uuid), nil
 }
+
+// Bytes returns how many bytes the topic takes on one replica's disk, or 0 where the brokers do not tell.
+func (a *Admin) Bytes(topic string) (int64, error) {
+	brokers, _, err := a.cluster.DescribeCluster()
+	if err != nil {
+		return 0, fmt.Errorf("describe the cluster: %w", err)
+	}
+	ids := make([]int32, len(brokers))
+	for i, broker := range brokers {
+		ids[i] = broker.ID()
+	}
+	all, err := a.cluster.DescribeLogDirs(ids)
+	if err != nil {
+		return 0, nil // older than Kafka 1.0, or not allowed: it is only a hint
+	}
+	largest := map[int32]int64{} // by partition: replicas may be cleaned at different times
+	for _, dirs := range all {
+		for _, dir := range dirs {
+			for _, t := range dir.Topics {
+				for _, p := range t.Partitions {
+					if t.Topic == topic {
+						largest[p.PartitionID] = max(largest[p.PartitionID], p.Size)
+					}
+				}
+			}
+		}
+	}
+	var sum int64
+	for _, size := range largest {
+		sum += size
+	}
+	return sum, nil
+}

@@ -76,3 +76,16 @@ func TestAdmin_ClusterNamesItsBrokers(t *testing.T) {
 		t.Fatalf("cluster %+v, error %v", cluster, err)
 	}
 }
+
+func TestAdmin_BytesGrowWithWhatATopicHolds(t *testing.T) {
+	t.Parallel()
+	name := kafkatest.Topic(t, 2)
+	kafkatest.Produce(t, name, kafkatest.Record{Value: make([]byte, 1000)}, kafkatest.Record{Partition: 1, Value: make([]byte, 1000)})
+	admin := openAdmin(t)
+	if size, err := admin.Bytes(name); err != nil || size < 100 {
+		t.Errorf("it takes %d bytes, error %v", size, err)
+	}
+	if size, err := admin.Bytes("nobody.made.this"); err != nil || size != 0 {
+		t.Errorf("what is not there takes %d bytes, error %v", size, err)
+	}
+}

@@ -59,3 +59,6 @@ func RegisterPool(registry prometheus.Registerer, pool *pgxpool.Pool) {
 
 // Pool is a pool of connections, so that wiring need not know pgx.
 type Pool = pgxpool.Pool
+
+// Conn is a connection that belongs to nobody else, for the same reason.
+type Conn = pgx.Conn

@@ -46,19 +46,7 @@ func lock(ctx context.Context, db Database, class int32, name, held string) erro
 	if err != nil || taken {
 		return err
 	}
-	rows, err = db.Query(ctx, `
-		SELECT a.application_name, a.pid, a.backend_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = $1::bigint::oid
-			AND l.objid = (hashtext($2)::bigint & 4294967295)::oid
-			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, class, name)
-	if err != nil {
-		return err
-	}
-	holders, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
-		Application string
-		PID         int32
-		Since       time.Time
-	}])
+	holders, err := lockHolders(ctx, db, class, name)
 	if err != nil {
 		return err
 	}
@@ -68,4 +56,32 @@ func lock(ctx context.Context, db Database, class int32, name, held string) erro
 		who = fmt.Sprintf("%s (PostgreSQL process %d, since %s)", strings.TrimSpace(h.Application), h.PID, h.Since.UTC().Format(time.RFC3339))
 	}
 	return fmt.Errorf("%w: %s is at work on %s; try again when it has ended", ErrRunning, who, name)
+}
+
+// lockHolder is who holds a lock.
+type lockHolder struct {
+	Application string
+	PID         int32
+	Since       time.Time
+}
+
+func lockHolders(ctx context.Context, db Database, class int32, name string) ([]lockHolder, error) {
+	rows, err := db.Query(ctx, `
+		SELECT coalesce(a.application_name, ''), l.pid, coalesce(a.backend_start, now()) FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
+		WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.classid = $1::bigint::oid
+			AND l.objid = (hashtext($2)::bigint & 4294967295)::oid
+			AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`, class, name)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[lockHolder])
+}
+
+// BuilderGone reports whether the process that alone applies records to the version is no longer there.
+func BuilderGone(ctx context.Context, db Database, v Version) (bool, error) {
+	if v.Builder == "" {
+		return false, nil
+	}
+	holders, err := lockHolders(ctx, db, builderLocks, v.Label())
+	return len(holders) == 0, err
 }

@@ -133,7 +133,7 @@ func (d *Declaration) Differences(old *Declaration) []string {
 			say("the index on %s is gone", strings.Join(i.Columns, ", "))
 		}
 	}
-	changed("the topics", old.Topics(), d.Topics())
+	changed("the list of topics", old.Topics(), d.Topics())
 	if len(all) == 0 && d.Fingerprint() != old.Fingerprint() {
 		say("the order of the indexes")
 	}

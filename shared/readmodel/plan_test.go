@@ -38,7 +38,7 @@ func TestPlan_AVersionIsNeededWhereTheShapeIsAnother(t *testing.T) {
 		replaced("key: id\n", ""):                                                    "the key of records was id and is none",
 		replaced("write: insert", "write: upsert"):                                   "the write rule was insert and is upsert",
 		replaced("write: insert", "write: upsert\non_null: delete"):                  "the write rule was insert and is upsert; what a null value does was park and is delete",
-		replaced("topic: trips", "topic: rides"):                                     "the topics was trips and is rides",
+		replaced("topic: trips", "topic: rides"):                                     "the list of topics was trips and is rides",
 		replaced("key: id\n", "key: id\ntable: rides\n"):                             "the table was trips and is rides",
 	} {
 		plan := w.plan(content)

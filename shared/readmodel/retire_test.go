@@ -161,11 +161,19 @@ func TestStartBuild_ABuilderIsReplacedOnlyWhenItIsGone(t *testing.T) {
 	require(t, err, readmodel.ErrRunning, "trips/v2")
 	require(t, readmodel.LockBuilder(t.Context(), w.conn, "trips", n), readmodel.ErrRunning)
 	require(t, readmodel.Retire(t.Context(), w.conn, "trips", n, false, mandate), readmodel.ErrRunning)
+	requireGone := func(want bool) {
+		if gone, err := readmodel.BuilderGone(t.Context(), w.conn, v); err != nil || gone != want {
+			t.Errorf("that the builder is gone is %v (%v), want %v", gone, err, want)
+		}
+	}
+	requireGone(false)
 	if err := local.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.gone(local)
+	requireGone(true)
 	if v, err = readmodel.StartBuild(t.Context(), w.conn, "trips", n, readmodel.Build{}, mandate); err != nil || v.Builder != "" {
 		t.Errorf("after it is gone: %+v, %v", v, err)
 	}
+	requireGone(false)
 }

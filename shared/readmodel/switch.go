@@ -61,7 +61,7 @@ func toReady(v Version) string {
 // proven reports whether the version was verified equal with the serving one since it was last built.
 func proven(ctx context.Context, tx pgx.Tx, v Version, serving int) error {
 	cure := fmt.Sprintf("counterfoil readmodel verify %s %d", v.Name, v.Number)
-	verified, err := lastVerification(ctx, tx, v.Name, v.Number)
+	verified, err := LastVerification(ctx, tx, v.Name, v.Number)
 	if err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ type Verification struct {
 	At      time.Time `json:"at"`
 }
 
-// lastVerification returns nil where there is none.
-func lastVerification(ctx context.Context, db Database, model string, number int) (*Verification, error) {
+// LastVerification returns the last comparison of the version since it was last built, or nil where there is none.
+func LastVerification(ctx context.Context, db Database, model string, number int) (*Verification, error) {
 	rows, err := db.Query(ctx, `
 		SELECT against, equal, verified_by, verified_at FROM counterfoil.verifications v
 		WHERE name = $1 AND version = $2 AND verified_at > coalesce((

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 
 	"github.com/counterfoil/counterfoil/counterfoil/internal/envfile"
@@ -22,6 +23,8 @@ type stack struct {
 
 	commandURL, queryURL, consumerURL string
 	metricsURLs                       []string
+
+	readModels, consumerTopic, groupID string // what is declared, and under which names it is consumed
 }
 
 func newStack(home *home, broker *embedded.Broker, pg *embedded.Postgres, roles postgres.Roles, l *listeners) *stack {
@@ -45,12 +48,13 @@ func (s *stack) configure(settings *settings, j *journals) {
 
 	settings.consumer.Listener, settings.consumer.AdminListener, settings.consumer.LogOutput = s.listeners.consumer, s.listeners.consumerAdmin, j.consumer
 	settings.consumer.Kafka.Brokers, settings.consumer.Database.URL = []string{s.broker}, s.databaseURL(postgres.WriterRole, s.roles.WriterPassword)
+	s.readModels, s.consumerTopic, s.groupID = settings.consumer.ReadModelsDir, settings.consumer.ConsumerTopic, settings.consumer.GroupID
 	settings.consumer.OwnerUsername, settings.consumer.OwnerPassword = postgres.OwnerRole, s.roles.OwnerPassword
 }
 
 // writeEnv leaves where everything is for other tools.
 func (s *stack) writeEnv() error {
-	return envfile.Write(s.home.env(), "Where counterfoil dev runs. It holds passwords: keep this file to yourself.", []envfile.Variable{
+	variables := []envfile.Variable{
 		{Name: target.CommandURL.Variable, Value: s.commandURL},
 		{Name: target.QueryURL.Variable, Value: s.queryURL},
 		{Name: target.ConsumerURL.Variable, Value: s.consumerURL},
@@ -58,7 +62,13 @@ func (s *stack) writeEnv() error {
 		{Name: target.Database.Variable, Value: s.databaseURL(postgres.OwnerRole, s.roles.OwnerPassword)},
 		{Name: "DB_URL_WRITER", Value: s.databaseURL(postgres.WriterRole, s.roles.WriterPassword)},
 		{Name: "DB_URL_READER", Value: s.databaseURL(postgres.ReaderRole, s.roles.ReaderPassword)},
-	})
+		{Name: target.ConsumerTopic.Variable, Value: s.consumerTopic},
+		{Name: target.GroupID.Variable, Value: s.groupID},
+	}
+	if dir, err := filepath.Abs(s.readModels); err == nil && s.readModels != "" && envfile.Plain(dir) {
+		variables = append(variables, envfile.Variable{Name: target.ReadModels.Variable, Value: dir})
+	}
+	return envfile.Write(s.home.env(), "Where counterfoil dev runs. It holds passwords: keep this file to yourself.", variables)
 }
 
 func (s *stack) databaseURL(role, password string) string {

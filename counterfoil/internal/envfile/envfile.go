@@ -39,12 +39,15 @@ func Read(path string) (map[string]string, error) {
 	return variables, nil
 }
 
+// Plain reports whether a value can be written to a file.
+func Plain(value string) bool { return unquoted.MatchString(value) }
+
 // Write replaces the file as a whole, readable by its owner only, since values may be secrets.
 func Write(path, comment string, variables []Variable) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n", comment)
 	for _, v := range variables {
-		if !unquoted.MatchString(v.Value) {
+		if !Plain(v.Value) {
 			return fmt.Errorf("write %s: the value of %s would need quotes", path, v.Name)
 		}
 		fmt.Fprintf(&b, "%s=%s\n", v.Name, v.Value)

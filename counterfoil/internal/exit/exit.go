@@ -11,16 +11,20 @@ const (
 	NotYet  = 3 // what was asked for is not there, or not yet
 	Unknown = 4 // nobody knows whether the command was kept (G2)
 	Refused = 5 // the command was kept and cannot apply: rejected or parked
+	State   = 6 // the state of a read model's version does not allow it
+	Running = 7 // somebody else is at work on the read model
 )
 
 // Documentation is the table of exit codes for --help.
 const Documentation = `Exit codes:
   0  done
-  1  failed, or a check of doctor failed
+  1  failed, or a check of doctor or of readmodel verify did
   2  wrong arguments or settings
   3  not there, or not yet
   4  nobody knows whether the command was kept; repeat it with the same --idempotency-key
-  5  the command was kept and cannot apply: it was rejected or parked`
+  5  the command was kept and cannot apply: it was rejected or parked
+  6  the state of a read model's version does not allow it; the message says what to do first
+  7  somebody else is at work on the read model; try again when they have ended`
 
 // coded is an error with the code that the process ends with.
 type coded struct {

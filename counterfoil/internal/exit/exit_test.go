@@ -33,7 +33,7 @@ func TestCode_IsThatOfTheInnermostThatHasOne(t *testing.T) {
 
 func TestDocumentation_NamesEveryCode(t *testing.T) {
 	t.Parallel()
-	for _, code := range []int{exit.OK, exit.Failed, exit.Usage, exit.NotYet, exit.Unknown, exit.Refused} {
+	for _, code := range []int{exit.OK, exit.Failed, exit.Usage, exit.NotYet, exit.Unknown, exit.Refused, exit.State, exit.Running} {
 		if !strings.Contains(exit.Documentation, fmt.Sprintf("\n  %d  ", code)) {
 			t.Errorf("exit code %d is not documented", code)
 		}

@@ -15,6 +15,7 @@ type Printer struct {
 	out, err io.Writer
 	json     bool
 	verbose  bool
+	terminal bool
 	outStyle style
 	errStyle style
 }
@@ -25,11 +26,12 @@ type Options struct {
 	JSON                 bool // results as one line of JSON
 	Verbose              bool // Explain writes
 	ColourOut, ColourErr bool // escape sequences for colour may be written there
+	Terminal             bool // Err is a terminal, on which a line can be written again
 }
 
 // New returns a Printer.
 func New(o Options) *Printer {
-	return &Printer{out: o.Out, err: o.Err, json: o.JSON, verbose: o.Verbose, outStyle: style(o.ColourOut), errStyle: style(o.ColourErr)}
+	return &Printer{out: o.Out, err: o.Err, json: o.JSON, verbose: o.Verbose, terminal: o.Terminal, outStyle: style(o.ColourOut), errStyle: style(o.ColourErr)}
 }
 
 // Result writes v as one line of JSON, or what person puts onto a page.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -100,6 +101,31 @@ func TestDuration_HasAsManyDigitsAsAPersonReads(t *testing.T) {
 	} {
 		if got := show.Duration(d); got != want {
 			t.Errorf("%d ns is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestCountAndBytes_AreReadAtAGlance(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{0: "0 0 B", 999: "999 999 B", 1000: "1 000 1000 B", 1234567: "1 234 567 1.2 MiB", -123456: "-123 456 -123456 B", 52 << 30: "55 834 574 848 52 GiB"} {
+		if got := show.Count(n) + " " + show.Bytes(n); got != want {
+			t.Errorf("%d is %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestProgress_IsOneLineOnATerminalAndFewElsewhere(t *testing.T) {
+	t.Parallel()
+	for terminal, want := range map[bool]string{true: "\r\x1b[K0\r\x1b[K1\r\x1b[K2\n", false: "0\n2\n"} {
+		var errOut bytes.Buffer
+		line := show.New(show.Options{Err: &errOut, Terminal: terminal}).Progress()
+		for i, at := range []int64{0, 4, 6} {
+			line.Update(time.Unix(at, 0), strconv.Itoa(i))
+		}
+		line.Done()
+		line.Done()
+		if errOut.String() != want {
+			t.Errorf("on a terminal %v: %q, want %q", terminal, errOut.String(), want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -34,7 +35,12 @@ func (s style) paint(tone Tone, text string) string {
 
 // Colour reports whether a file may get colour: it is a terminal that can show it, and NO_COLOR is not set (no-color.org).
 func Colour(file *os.File, getenv func(string) string) bool {
-	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb" && isatty.IsTerminal(file.Fd())
+	return getenv("NO_COLOR") == "" && Terminal(file, getenv)
+}
+
+// Terminal reports whether a file is a terminal that does what escape sequences say.
+func Terminal(file *os.File, getenv func(string) string) bool {
+	return getenv("TERM") != "dumb" && isatty.IsTerminal(file.Fd())
 }
 
 // Duration writes a duration with as many digits as a person reads.
@@ -51,4 +57,25 @@ func Duration(d time.Duration) string {
 	default:
 		return d.Round(time.Second).String()
 	}
+}
+
+// Count writes a number in groups of three digits.
+func Count(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + " " + digits[i:]
+	}
+	return digits
+}
+
+// Bytes writes a number of bytes with a unit of powers of 1024.
+func Bytes(n int64) string {
+	value, units := float64(n), []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	for len(units) > 1 && value >= 1024 {
+		value, units = value/1024, units[1:]
+	}
+	if value < 10 && units[0] != "B" {
+		return fmt.Sprintf("%.1f %s", value, units[0])
+	}
+	return fmt.Sprintf("%.0f %s", value, units[0])
 }

@@ -81,9 +81,12 @@ func (v Verdict) Decide(ctx context.Context, cfg kafka.Config, pool *postgres.Po
 	return outcomes, nil
 }
 
-func (v Verdict) person() string {
-	if v.By != "" {
-		return v.By
+func (v Verdict) person() string { return Person(v.By) }
+
+// Person returns who decides: the name that was given, or that of the user who runs this.
+func Person(by string) string {
+	if by != "" {
+		return by
 	}
 	if u, err := user.Current(); err == nil && u.Username != "" {
 		return u.Username

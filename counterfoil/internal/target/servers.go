@@ -81,6 +81,30 @@ func (f *Finder) OpenDatabase(ctx context.Context, flag string) (*postgres.Pool,
 	return pool, t, nil
 }
 
+// OpenOwner connects as the owner of the database, who may change versions: DB_OWNER_USERNAME and DB_OWNER_PASSWORD, as in
+// the consumer-service, override the role. The name is shown to other operators. The caller closes the connection.
+func (f *Finder) OpenOwner(ctx context.Context, flag, name string) (*postgres.Conn, postgres.Config, error) {
+	cfg, t, err := f.FindDatabase(flag)
+	if err != nil {
+		return nil, cfg, err
+	}
+	if t.Origin != FromFile {
+		cfg = cfg.As(f.getenv("DB_OWNER_USERNAME"), f.getenv("DB_OWNER_PASSWORD"))
+		if file := f.getenv("DB_OWNER_PASSWORD_FILE"); file != "" && f.getenv("DB_OWNER_PASSWORD") == "" {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				return nil, cfg, exit.With(exit.Usage, fmt.Errorf("DB_OWNER_PASSWORD_FILE: %w", err))
+			}
+			cfg.Password = strings.TrimRight(string(content), "\r\n")
+		}
+	}
+	conn, err := postgres.ConnectOne(ctx, cfg, name)
+	if err != nil {
+		return nil, cfg, fmt.Errorf("PostgreSQL at %s: %s; %s", place(cfg), oneLine(err), t.Hint())
+	}
+	return conn, cfg, nil
+}
+
 // oneLine writes what pgx writes as a list, one line for each address that it tried.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/counterfoil/counterfoil/counterfoil/internal/envfile"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/exit"
+	"github.com/counterfoil/counterfoil/shared/command"
 )
 
 // DefaultData is the data directory of `counterfoil dev` where no other is named.
@@ -36,6 +37,13 @@ var (
 	ConsumerURL = Key{"CONSUMER_URL", "--consumer-url", "http://localhost:7083"}
 	Broker      = Key{"KAFKA_BROKER", "--broker", "localhost:9092"}
 	Database    = Key{"DB_URL", "--db-url", "postgres://localhost:5432/counterfoil"}
+)
+
+// Settings of the consumer-service that say what is declared, and under which names it consumes.
+var (
+	ReadModels    = Key{"READ_MODELS_DIR", "--read-models", ""} // without it the built-in declarations
+	ConsumerTopic = Key{"KAFKA_CONSUMER_TOPIC", "", command.TimestampTopic}
+	GroupID       = Key{"KAFKA_GROUP_ID", "", "timestamp-consumer"}
 )
 
 // Target is where something is and how that was found out.
