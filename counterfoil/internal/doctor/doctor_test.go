@@ -203,3 +203,34 @@ func TestDoctor_GoesOnWithoutServers(t *testing.T) {
 	require(t, found, "command topic", OK)
 	require(t, found, "read models", Skipped)
 }
+
+func TestDoctor_KnowsTheVersionsOfAReadModel(t *testing.T) {
+	t.Setenv("KAFKA_CONSUMER_TOPIC", "")
+	p := newPatient(t).prepare(t)
+	found, _ := p.examine(t)
+	require(t, found, "declarations", Warning, "the list of topics was "+p.topic, "counterfoil readmodel plan timestamp")
+	t.Setenv("KAFKA_CONSUMER_TOPIC", p.topic)
+	found, _ = p.examine(t)
+	require(t, found, "declarations", OK, "timestamp/v1 as declared")
+
+	p.exec(t, `INSERT INTO counterfoil.read_models (name, version, schema_name, table_name, fingerprint, declaration, state, group_id)
+		SELECT name, 2, 'timestamp_v2', table_name, 'f', declaration, 'planned', 'g2' FROM counterfoil.read_models`)
+	p.exec(t, `CREATE SCHEMA timestamp_v2; CREATE TABLE timestamp_v2.timestamp_records ()`)
+	p.exec(t, `INSERT INTO counterfoil.build_targets VALUES ('timestamp', 2, $1, 0, 3)`, p.topic)
+	found, _ = p.examine(t)
+	require(t, found, "read models", OK, "timestamp/v2 is planned", "readmodel build timestamp 2")
+	p.exec(t, `UPDATE counterfoil.read_models SET state = 'building', changed_at = now() WHERE version = 2`)
+	found, _ = p.examine(t)
+	require(t, found, "read models", OK, "timestamp/v2 is building, 0 of 3 records")
+	p.exec(t, `UPDATE counterfoil.read_models SET changed_at = now() - interval '1 hour' WHERE version = 2`)
+	found, _ = p.examine(t)
+	require(t, found, "read models", Failed, "stands still since", "consumer-service", "readmodel retire timestamp 2")
+	p.exec(t, `UPDATE counterfoil.read_models SET builder = 'host-7' WHERE version = 2`)
+	found, _ = p.examine(t)
+	require(t, found, "read models", Failed, "host-7, which is gone", "readmodel build timestamp 2")
+	p.exec(t, `UPDATE counterfoil.read_models SET builder = '', state = 'dropped' WHERE version = 2`)
+	p.exec(t, `DROP SCHEMA timestamp_v2 CASCADE`)
+	if found, _ = p.examine(t); len(found["read models"]) != 1 {
+		t.Errorf("of a dropped version it says %+v", found["read models"])
+	}
+}

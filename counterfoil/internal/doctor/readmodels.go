@@ -32,31 +32,10 @@ func (e *examination) readModels(ctx context.Context) {
 		e.fail(models, err.Error(), "connect as "+postgres.OwnerRole)
 		return
 	}
-	e.versions(models, versions)
+	e.versions(ctx, models, versions)
+	e.declarations(ctx, "declarations")
 	e.checkpoints(ctx, checkpoints, versions)
 	e.parked(ctx, parked)
-}
-
-func (e *examination) versions(check string, versions []readmodel.Declared) {
-	serving := map[string]bool{}
-	for _, v := range versions {
-		serving[v.Name] = serving[v.Name] || v.Serving()
-	}
-	for _, v := range versions {
-		switch {
-		case !v.TableExists:
-			e.fail(check, fmt.Sprintf("%s has no table %s.%s", v.Label(), v.Schema, v.Table),
-				"restart the consumer-service, which creates it anew and fills it from offset 0")
-		case v.Group == "":
-			e.fail(check, v.Label()+" was never applied to by any consumer group", "start the consumer-service with its declaration")
-		case !serving[v.Name]:
-			e.fail(check, fmt.Sprintf("no version of %s serves", v.Name), "restart the consumer-service, which makes the first version serve")
-		case v.Serving():
-			e.ok(check, "%s serves, applied by group %s", v.Label(), v.Group)
-		default:
-			e.ok(check, "%s is there, applied by group %s", v.Label(), v.Group)
-		}
-	}
 }
 
 func (e *examination) checkpoints(ctx context.Context, check string, versions []readmodel.Declared) {
