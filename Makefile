@@ -1,7 +1,7 @@
 # Every verb of this repository. The two that a newcomer needs do without make: go run ./counterfoil dev, go test work.
 
 .DEFAULT_GOAL := help
-.PHONY: help up down dev test race lint verify apache postman mutants faults soak limits bench
+.PHONY: help up down dev test race lint verify apache postman mutants faults soak away limits bench
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ soak: ## random faults for DURATION (such as 30m), with a report in docs/soak.md
 
 bench: ## measure everything beside peers and limits, and write docs/performance.md (takes half an hour)
 	go run ./bench all
+
+away: ## take PostgreSQL, and Kafka, away for DURATION (such as 10m) under load, and measure memory
+	FAULTS_AWAY=$(or $(DURATION),10m) go test -count=1 -v -timeout 24h -run TestG5_AwayForLong ./integration/faults
 
 lint: ## check formatting and vet
 	.ci/lint
