@@ -224,8 +224,16 @@ func parseFloat8(text string) (any, error) {
 
 func parseNumeric(text string) (any, error) {
 	var n pgtype.Numeric
-	if len(text) > 1000 || !number.MatchString(text) || n.Scan(text) != nil {
+	digits, exponent, _ := strings.Cut(strings.ToLower(text), "e") // which pgx does not read
+	if len(text) > 1000 || !number.MatchString(text) || n.Scan(digits) != nil {
 		return nil, errors.New("is not a decimal number")
+	}
+	if exponent != "" {
+		shift, err := strconv.Atoi(exponent)
+		if err != nil {
+			return nil, errors.New("is not a decimal number")
+		}
+		n.Exp += int32(shift)
 	}
 	return n, nil
 }

@@ -26,9 +26,11 @@ type Applier struct {
 	Ledger
 	declaration *readmodel.Declaration
 	decoder     *decoder
-	insert      string      // takes an array for each column
-	differing   string      // takes the same, returns how many rows say something else than the array's
-	strict      atomic.Bool // see allowed
+	columns     []readmodel.Column // that rows are written to
+	primary     []int              // indexes of the primary key's columns
+	insert      string             // takes an array for each column
+	differing   string             // takes the same, returns how many rows say something else than the array's
+	strict      atomic.Bool        // see allowed
 
 	mu       sync.Mutex
 	holds    map[kafka.Partition]bool   // partitions that may have parked records; see held
@@ -40,7 +42,7 @@ type Applier struct {
 func New(pool *pgxpool.Pool, d *readmodel.Declaration, group string) *Applier {
 	return &Applier{
 		Ledger: Ledger{pool, group}, declaration: d, decoder: newDecoder(d),
-		insert: insertSQL(d), differing: differingSQL(d),
+		columns: stored(d), primary: primary(d), insert: insertSQL(d), differing: differingSQL(d),
 		holds: map[kafka.Partition]bool{}, inserts: map[kafka.Partition]int{}, discards: map[position.Position]bool{},
 	}
 }
@@ -51,6 +53,9 @@ func New(pool *pgxpool.Pool, d *readmodel.Declaration, group string) *Applier {
 func (a *Applier) Begin(ctx context.Context, assigned kafka.Assignment, next int64, anew bool) error {
 	return postgres.Classify(pgx.BeginFunc(ctx, a.Pool, func(tx pgx.Tx) error {
 		first, err := a.begin(ctx, tx, assigned, next, anew)
+		if err == nil && anew {
+			err = a.disown(ctx, tx, assigned, next)
+		}
 		if err != nil || !first {
 			return err
 		}
@@ -68,8 +73,8 @@ func (a *Applier) Begin(ctx context.Context, assigned kafka.Assignment, next int
 // Result says what became of the records of a batch.
 type Result struct {
 	Next         int64 // the checkpoint after the batch
-	Applied      int   // rows inserted
-	AlreadyThere int   // rows that an earlier delivery or an earlier request with the same key had inserted (G3)
+	Applied      int   // records that became rows, or changed one
+	AlreadyThere int   // records whose row an earlier delivery or request had made, or whose key has a newer one (G3)
 	Differing    int   // of those, how many hold another payload than the record; the first one stands
 	Parked       []Parked
 }
@@ -91,7 +96,11 @@ type item struct {
 }
 
 func (a *Applier) item(record kafka.Record) item {
-	values, err := a.decoder.row(record)
+	decode := a.decoder.row
+	if a.declaration.Write == readmodel.Upsert {
+		decode = a.positioned
+	}
+	values, err := decode(record)
 	if err != nil {
 		return item{record: record, fault: fault.Of(err)}
 	}

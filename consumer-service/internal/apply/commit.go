@@ -99,12 +99,16 @@ func (a *Applier) copyRows(ctx context.Context, tx pgx.Tx, rows []item, result *
 	if len(rows) == 0 {
 		return nil
 	}
-	copied, err := tx.CopyFrom(ctx, pgx.Identifier{a.declaration.Schema(), a.declaration.Table}, columnNames(a.declaration),
-		pgx.CopyFromSlice(len(rows), func(i int) ([]any, error) { return rows[i].values, nil }))
+	distinct := rows
+	if a.declaration.Write == readmodel.Upsert {
+		distinct = a.newest(rows)
+	}
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{a.declaration.Schema(), a.declaration.Storage()}, columnNames(a.declaration),
+		pgx.CopyFromSlice(len(distinct), func(i int) ([]any, error) { return distinct[i].values, nil }))
 	if err != nil {
 		return fmt.Errorf("copy: %w", err)
 	}
-	result.Applied += int(copied)
+	result.Applied += len(rows)
 	return nil
 }
 
@@ -116,19 +120,15 @@ func (a *Applier) notify(ctx context.Context, tx pgx.Tx) error {
 	return nil
 }
 
-// insertRows inserts what is not there yet (G3) and counts.
+// insertRows inserts what is not there yet (G3), or newer than what is there, and counts.
 func (a *Applier) insertRows(ctx context.Context, tx pgx.Tx, rows []item, result *Result) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	columns := make([]any, len(a.declaration.Columns))
-	for i, column := range a.declaration.Columns {
-		values := make([]any, len(rows))
-		for j, row := range rows {
-			values[j] = row.values[i]
-		}
-		columns[i] = column.Array(values)
+	if a.declaration.Write == readmodel.Upsert {
+		return a.upsertRows(ctx, tx, rows, result)
 	}
+	columns := a.arrays(rows)
 	inserted, err := tx.Exec(ctx, a.insert, columns...)
 	if err != nil {
 		return fmt.Errorf("insert: %w", err)
@@ -139,10 +139,26 @@ func (a *Applier) insertRows(ctx context.Context, tx pgx.Tx, rows []item, result
 		return nil
 	}
 	result.AlreadyThere += len(rows) - applied
+	if a.differing == "" {
+		return nil
+	}
 	var differing int
 	if err := tx.QueryRow(ctx, a.differing, columns...).Scan(&differing); err != nil {
 		return fmt.Errorf("compare repeats: %w", err)
 	}
 	result.Differing += differing
 	return nil
+}
+
+// arrays returns the rows as an array for each column.
+func (a *Applier) arrays(rows []item) []any {
+	columns := make([]any, len(a.columns))
+	for i, column := range a.columns {
+		values := make([]any, len(rows))
+		for j, row := range rows {
+			values[j] = row.values[i]
+		}
+		columns[i] = column.Array(values)
+	}
+	return columns
 }

@@ -8,39 +8,49 @@ import (
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
-// insertSQL returns the statement that inserts rows given as an array for each column; the first row of a key wins.
+// insertSQL returns the statement that writes rows given as an array for each column; the first row of a key wins, unless
+// rows can change.
 func insertSQL(d *readmodel.Declaration) string {
+	if d.Write == readmodel.Upsert {
+		return upsertSQL(d)
+	}
 	return fmt.Sprintf(`INSERT INTO %s (%s) SELECT * FROM %s ON CONFLICT DO NOTHING`,
 		table(d), names("", columnNames(d)), unnest(d))
 }
 
 // differingSQL returns the query that counts rows whose payload, which is what comes from the record's value, is not that
-// of the array's row with the same primary key.
+// of the array's row with the same primary key; "" where rows can change or have no payload.
 func differingSQL(d *readmodel.Declaration) string {
+	if d.Write == readmodel.Upsert {
+		return ""
+	}
 	var payload []string
 	for _, c := range d.Columns {
 		if c.Path() != nil {
 			payload = append(payload, c.Name)
 		}
 	}
+	if len(payload) == 0 {
+		return ""
+	}
 	return fmt.Sprintf(`SELECT count(*) FROM %s AS given (%s) JOIN %s AS kept USING (%s) WHERE (%s) IS DISTINCT FROM (%s)`,
 		unnest(d), names("", columnNames(d)), table(d), names("", d.PrimaryKey), names("given.", payload), names("kept.", payload))
 }
 
-func table(d *readmodel.Declaration) string { return postgres.Identifier(d.Schema(), d.Table) }
+func table(d *readmodel.Declaration) string { return postgres.Identifier(d.Schema(), d.Storage()) }
 
 func columnNames(d *readmodel.Declaration) []string {
-	all := make([]string, len(d.Columns))
-	for i, c := range d.Columns {
-		all[i] = c.Name
+	var all []string
+	for _, c := range stored(d) {
+		all = append(all, c.Name)
 	}
 	return all
 }
 
 func unnest(d *readmodel.Declaration) string {
-	arrays := make([]string, len(d.Columns))
-	for i, c := range d.Columns {
-		arrays[i] = fmt.Sprintf("$%d::%s[]", i+1, c.Type)
+	var arrays []string
+	for i, c := range stored(d) {
+		arrays = append(arrays, fmt.Sprintf("$%d::%s[]", i+1, c.Type))
 	}
 	return "unnest(" + strings.Join(arrays, ", ") + ")"
 }
