@@ -235,3 +235,38 @@ func TestVersions_AProcessOfItsOwnBuildsOne(t *testing.T) {
 	w.produce(20)
 	w.eventually(rowsOfSecond, "60")
 }
+
+// The checkpoint of a held version stops exactly there, in the middle of a batch too, and goes on when the hold ends.
+func TestVersions_AHeldCheckpointStopsExactlyThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	c := w.run("a", nil)
+	w.eventually(checkpoint, "0")
+	w.mustExec(`UPDATE counterfoil.checkpoints SET hold_at = 7, hold_until = now() + interval '1 hour' WHERE group_id LIKE '%.timestamp.v1'`)
+	tx := w.begin()
+	mustExec(t, tx, lockCheckpoint) // the records queue behind it, and come together
+	w.produce(1)
+	w.waitForLocks(1)
+	w.produce(19)
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually(checkpoint, "7")
+	w.eventually(countRows, "7")
+	w.produce(20)
+	waitFor(t, func() bool {
+		_, metrics := c.get(t, c.admin+"/metrics")
+		return strings.Contains(metrics, fmt.Sprintf(`counterfoil_lag_records{partition="0",read_model="timestamp",topic=%q,version="1"} 33`, w.topic))
+	}, func() string { return "the held version does not show what it has not applied" })
+	if got := w.mustQuery(checkpoint); got != "7" {
+		t.Errorf("the held checkpoint moved to %s", got)
+	}
+	w.mustExec(`UPDATE counterfoil.checkpoints SET hold_at = 12 WHERE hold_at = 7`)
+	w.eventually(checkpoint, "12")
+	w.mustExec(`UPDATE counterfoil.checkpoints SET hold_until = now() WHERE hold_at = 12`)
+	w.eventually(checkpoint, "40")
+	w.eventually(countRows, "40")
+	if _, metrics := c.get(t, c.admin+"/metrics"); strings.Contains(metrics, `counterfoil_batch_failures_total{`) {
+		t.Error("waiting for the hold counts as a failure")
+	}
+}
