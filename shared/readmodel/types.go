@@ -50,6 +50,10 @@ const typeNames = "text, bool, int4, int8, float8, numeric, numeric(precision,sc
 var numericType = regexp.MustCompile(`^numeric\(([0-9]{1,4}),([0-9]{1,4})\)$`)
 
 func (c Column) kind() (kind, error) {
+	if k, ok := kinds[c.Type]; ok {
+		k.name = c.Type
+		return k, nil
+	}
 	if m := numericType.FindStringSubmatch(c.Type); m != nil {
 		k := kinds["numeric"]
 		k.name = "numeric"
@@ -60,12 +64,7 @@ func (c Column) kind() (kind, error) {
 		}
 		return k, nil
 	}
-	k, ok := kinds[c.Type]
-	if !ok {
-		return kind{}, fmt.Errorf("is %q; it can be %s", c.Type, typeNames)
-	}
-	k.name = c.Type
-	return k, nil
+	return kind{}, fmt.Errorf("is %q; it can be %s", c.Type, typeNames)
 }
 
 // TypeName returns the name of the column's type without precision and scale, such as numeric.
@@ -81,6 +80,11 @@ func (c Column) ParseText(text string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return k.read(text)
+}
+
+// read parses the text and checks it against the limits of the type.
+func (k kind) read(text string) (any, error) {
 	value, err := k.parse(text)
 	if n, ok := value.(pgtype.Numeric); ok && err == nil {
 		err = k.limits(n)
@@ -98,21 +102,39 @@ func (c Column) ParseJSON(raw string) (any, error) {
 	case k.name == "jsonb":
 		return parseJSON(raw)
 	case raw[0] == '"':
-		var text string
-		if err := json.Unmarshal([]byte(raw), &text); err != nil {
-			return nil, errors.New("is not a string")
+		text, err := unquote(raw)
+		if err != nil {
+			return nil, err
 		}
 		if k.scalar && k.name != "int8" && k.name != "numeric" {
 			return nil, fmt.Errorf("is a string, not a %s", k.name)
 		}
-		return c.ParseText(text)
+		return k.read(text)
 	case !k.scalar:
 		return nil, errors.New("is not a string")
 	case raw[0] == '{' || raw[0] == '[' || raw == "null":
 		return nil, fmt.Errorf("is not a %s", k.name)
 	}
-	return c.ParseText(raw)
+	return k.read(raw)
 }
+
+// unquote returns the string that a JSON string stands for. Where it has neither escapes nor anything but ASCII, which is
+// how most are, that is what stands between its quotes, and nothing has to be copied.
+func unquote(raw string) (string, error) {
+	if len(raw) >= 2 && raw[len(raw)-1] == '"' {
+		inner := raw[1 : len(raw)-1]
+		if strings.IndexFunc(inner, mustBeUnquoted) < 0 {
+			return inner, nil
+		}
+	}
+	var text string
+	if err := json.Unmarshal([]byte(raw), &text); err != nil {
+		return "", errors.New("is not a string")
+	}
+	return text, nil
+}
+
+func mustBeUnquoted(c rune) bool { return c < ' ' || c > '~' || c == '\\' || c == '"' }
 
 // Array returns the values, of which nil is null, as one parameter for unnest($n::type[]).
 func (c Column) Array(values []any) any {

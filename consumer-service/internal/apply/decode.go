@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -16,14 +17,24 @@ import (
 // decoder turns records into rows of one read model.
 type decoder struct {
 	columns []readmodel.Column
-	paths   []string // of gjson; "" for columns that do not come from the value
-	key     int      // index of the column that the record's key names; -1 where there is none
+	paths   []string       // of gjson; "" for columns that do not come from the value
+	fields  map[string]int // of the value's own fields that columns come from: one of those columns
+	same    []int          // for each column the next one that comes from the same field; -1 where there is none
+	key     int            // index of the column that the record's key names; -1 where there is none
 }
 
 func newDecoder(d *readmodel.Declaration) *decoder {
-	dec := &decoder{columns: d.Columns, paths: make([]string, len(d.Columns)), key: -1}
+	dec := &decoder{columns: d.Columns, paths: make([]string, len(d.Columns)), fields: map[string]int{}, same: make([]int, len(d.Columns)), key: -1}
 	for i, c := range d.Columns {
-		dec.paths[i] = strings.Join(c.Path(), ".")
+		path := c.Path()
+		dec.paths[i] = strings.Join(path, ".")
+		dec.same[i] = -1
+		if len(path) == 1 {
+			if other, taken := dec.fields[path[0]]; taken {
+				dec.same[i] = other
+			}
+			dec.fields[path[0]] = i
+		}
 		if c.Name == d.Key {
 			dec.key = i
 		}
@@ -37,17 +48,18 @@ func (d *decoder) row(r kafka.Record) ([]any, error) {
 	if r.Value == nil {
 		return nil, fault.New(fault.CodeUndecodable, "the value is null, and this read model knows no deletion", nil)
 	}
-	// json.Valid bounds the depth of nesting, which gjson does not.
-	if !json.Valid(r.Value) {
+	if !valid(r.Value) {
 		return nil, fault.New(fault.CodeUndecodable, "the value is not JSON", nil)
 	}
 	value := gjson.ParseBytes(r.Value)
 	if !value.IsObject() {
 		return nil, fault.New(fault.CodeUndecodable, "the value is not a JSON object", nil)
 	}
+	var few [16]string // most read models have no more columns, and then nothing is allocated
+	found := d.found(value, few[:0])
 	row := make([]any, len(d.columns))
 	for i, column := range d.columns {
-		parsed, err := d.column(r, value, i)
+		parsed, err := d.column(r, found[i], i)
 		if err != nil {
 			return nil, err
 		}
@@ -61,16 +73,62 @@ func (d *decoder) row(r kafka.Record) ([]any, error) {
 		}
 		row[i] = parsed
 	}
+	if d.key >= 0 && quoted(found[d.key], r.Key) {
+		return row, nil
+	}
 	return row, d.keyNames(r, row)
 }
 
-// column returns the record's value of one column, nil where it is missing or null.
-func (d *decoder) column(r kafka.Record, value gjson.Result, i int) (parsed any, err error) {
+// quoted reports whether the field is the key between quotes, as it usually is. Where it is not, keyNames compares what both
+// stand for.
+func quoted(field string, key []byte) bool {
+	return len(field) == len(key)+2 && field[0] == '"' && field[1:len(field)-1] == string(key) &&
+		!bytes.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' || c == '\\' })
+}
+
+// shallow is up to which size a value is checked by gjson, which is several times faster than encoding/json but follows
+// nesting as deep as it goes, each level on the stack.
+const shallow = 8 << 10
+
+// valid reports whether the value is JSON (RFC 8259).
+func valid(value []byte) bool {
+	if len(value) <= shallow {
+		return gjson.ValidBytes(value)
+	}
+	return json.Valid(value) // no deeper than 10 000 levels
+}
+
+// found appends the source text of each column's field, "" where the value has none. The value's own fields are found in
+// one pass; the first one of a name counts, as for gjson's paths.
+func (d *decoder) found(value gjson.Result, into []string) []string {
+	for range d.columns {
+		into = append(into, "")
+	}
+	value.ForEach(func(name, field gjson.Result) bool {
+		i, wanted := d.fields[name.Str]
+		if wanted && into[i] == "" {
+			for ; i >= 0; i = d.same[i] {
+				into[i] = field.Raw
+			}
+		}
+		return true
+	})
+	for i, path := range d.paths {
+		if strings.Contains(path, ".") {
+			into[i] = value.Get(path).Raw
+		}
+	}
+	return into
+}
+
+// column returns the record's value of one column, nil where it is missing or null. The field is its source text in the
+// value, "" where it is missing or the column comes from elsewhere.
+func (d *decoder) column(r kafka.Record, field string, i int) (parsed any, err error) {
 	column := d.columns[i]
 	switch {
 	case d.paths[i] != "":
-		if field := value.Get(d.paths[i]); field.Exists() && field.Type != gjson.Null {
-			parsed, err = column.ParseJSON(field.Raw)
+		if field != "" && field != "null" {
+			parsed, err = column.ParseJSON(field)
 		}
 	case column.From == readmodel.FromTimestamp:
 		if !keepable(r.Timestamp) {
