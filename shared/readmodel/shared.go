@@ -18,6 +18,7 @@ type pair struct {
 // pairs returns the columns that the versions share: those of the same origin, whatever they are called, and else those
 // of the same name; and the names of those that only one of them has.
 func pairs(serving, other *Declaration, expected []Expectation) (shared []pair, only [2][]string) {
+	only = [2][]string{{}, {}}   // lists also where they are empty
 	taken := map[string]string{} // by names of the other version
 	for _, same := range []func(a, b Column) bool{
 		func(a, b Column) bool { return a.From == b.From && a.Name == b.Name },

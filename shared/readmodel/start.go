@@ -104,14 +104,3 @@ func setBuilder(ctx context.Context, tx pgx.Tx, v Version, builder string, m Man
 	}
 	return record(ctx, tx, v, EventBuilder, m, map[string]string{"builder": builder})
 }
-
-// EndBuilder gives a version that a process of its own built to every consumer-service.
-func EndBuilder(ctx context.Context, conn *pgx.Conn, model string, number int, m Mandate) error {
-	return change(ctx, conn, model, func(tx pgx.Tx) error {
-		v, err := lockVersion(ctx, tx, model, number)
-		if err != nil {
-			return err
-		}
-		return setBuilder(ctx, tx, v, "", m)
-	})
-}

@@ -15,8 +15,10 @@ import (
 // Build is `counterfoil readmodel build`.
 type Build struct {
 	target.Servers `embed:""`
+	Declarations   `embed:""`
 	Author         `embed:""`
 	Which          `embed:""`
+	Local          bool          `help:"Fill the version in this process; the running consumer-services leave it alone until it is ready."`
 	AllowParked    string        `help:"Why records that the serving version applied may be parked in this one; without it the first one stops the build." placeholder:"REASON"`
 	Wait           bool          `default:"true" negatable:"" help:"Wait until the version is ready, and show progress."`
 	Timeout        time.Duration `help:"How long to wait at most; 0 is for ever." default:"0s"`
@@ -28,10 +30,13 @@ func (*Build) Help() string {
 
     counterfoil readmodel build trips 2
     counterfoil readmodel build trips 2 --no-wait
+    counterfoil readmodel build trips 2 --local
     counterfoil readmodel build trips 2 --allow-parked "records without a fare are wanted here" --timeout 1h
 
 The running consumer-services fill the version; this starts it and watches. Ctrl-C ends the watching only, and the same
-command watches again. A version that was retired goes on where it was. The exit code is 3 when it was not ready in time, 6
+command watches again. With --local this process fills it instead, by the settings that the consumer-service has
+(KAFKA_GROUP_ID, READ_MODELS_DIR, …); when it is stopped or killed the version stays as it is, the same command goes on, and
+without --local the consumer-services do. A version that was retired goes on where it was. The exit code is 3 when it was not ready in time, 6
 when another version of the model is being built, and 7 while somebody else is at work on the model.
 ` + steps
 }
@@ -60,11 +65,21 @@ func (c *Build) Run(ctx context.Context, p *show.Printer) error {
 	if err != nil {
 		return coded(err)
 	}
-	v, err := readmodel.StartBuild(ctx, o.conn, c.Model, number, readmodel.Build{Targets: targets, AllowParked: c.AllowParked}, c.mandate())
+	build := readmodel.Build{Targets: targets, AllowParked: c.AllowParked}
+	if c.Local {
+		if err := readmodel.LockBuilder(ctx, o.conn, c.Model, number); err != nil {
+			return coded(err)
+		}
+		build.Builder = c.token()
+	}
+	v, err := readmodel.StartBuild(ctx, o.conn, c.Model, number, build, c.mandate())
 	if err != nil {
 		return coded(err)
 	}
-	return c.watch(ctx, p, o, v)
+	if c.Local && v.State == readmodel.Building {
+		return c.local(ctx, p, o, v)
+	}
+	return c.watch(ctx, p, o, v, nil)
 }
 
 // targets asks Kafka where the topics of the version end now.
@@ -108,8 +123,8 @@ func find(ctx context.Context, db readmodel.Database, model string, number int) 
 	return readmodel.Declared{}, fmt.Errorf("%w: %s; `counterfoil readmodel status` shows the versions that there are", readmodel.ErrAbsent, label(model, number))
 }
 
-// watch shows progress until the version is no longer building.
-func (c *Build) watch(ctx context.Context, p *show.Printer, o *operation, v readmodel.Version) error {
+// watch shows progress until the version is no longer building, or the process that builds it here has ended.
+func (c *Build) watch(ctx context.Context, p *show.Printer, o *operation, v readmodel.Version, ended <-chan error) error {
 	if c.Timeout > 0 {
 		var cancel func()
 		ctx, cancel = context.WithTimeout(ctx, c.Timeout)
@@ -120,7 +135,7 @@ func (c *Build) watch(ctx context.Context, p *show.Printer, o *operation, v read
 	var pace pace
 	look := time.NewTicker(500 * time.Millisecond)
 	defer look.Stop()
-	for v.State == readmodel.Building && c.Wait {
+	for v.State == readmodel.Building && (c.Wait || ended != nil) {
 		progress, err := readmodel.BuildProgress(ctx, o.conn, v)
 		if err == nil {
 			pace.add(time.Now(), progress.Applied)
@@ -133,6 +148,11 @@ func (c *Build) watch(ctx context.Context, p *show.Printer, o *operation, v read
 		select {
 		case <-ctx.Done():
 			return exit.With(exit.NotYet, fmt.Errorf("%s is still being built; the same command watches it again, and `counterfoil readmodel status` shows how far it is", v.Label()))
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("build %s here: %w", v.Label(), err)
+			}
+			ended = nil
 		case <-look.C:
 		}
 		found, err := find(ctx, o.conn, v.Name, v.Number)

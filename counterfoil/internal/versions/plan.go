@@ -132,7 +132,7 @@ func planOne(ctx context.Context, pool *postgres.Pool, admin *kafka.Admin, d *re
 		rate = assumedRate
 		planned.Assumption = fmt.Sprintf("%d records a second, which is assumed, since nothing was built here yet", assumedRate)
 	}
-	planned.Seconds = float64(planned.Records) / rate
+	planned.Seconds = max(float64(planned.Records)/rate, 1) // and joining a group takes a moment
 	planned.Next = planned.next(plan.First)
 	return planned, nil
 }
@@ -197,7 +197,7 @@ func (p Planned) show(page *show.Page) {
 	}
 	if p.Needed || p.State == string(readmodel.Planned) || p.State == string(readmodel.Retired) {
 		fields = append(fields,
-			show.Field{Name: "  expected time", Value: show.Text(fmt.Sprintf("%s (%s)", show.Duration(time.Duration(p.Seconds*float64(time.Second))), p.Assumption))})
+			show.Field{Name: "  expected time", Value: show.Text(fmt.Sprintf("about %s (%s)", show.Duration(time.Duration(p.Seconds*float64(time.Second))), p.Assumption))})
 		if p.Serving > 0 {
 			fields = append(fields, show.Field{Name: "  disk", Value: show.Text(fmt.Sprintf("%s, as %s takes", show.Bytes(p.TableBytes), label(p.ReadModel, p.Serving)))})
 		}
