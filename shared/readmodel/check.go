@@ -95,6 +95,11 @@ func (c *checker) column(i int) {
 	if c.columns[column.Name] {
 		c.fault(at+"name", "%q is declared twice", column.Name)
 	}
+	for other := range c.columns {
+		if other != column.Name && strings.ReplaceAll(other, "_", "") == strings.ReplaceAll(column.Name, "_", "") {
+			c.fault(at+"name", "%q differs from %q only by _, which clients of gRPC cannot tell apart", column.Name, other)
+		}
+	}
 	c.columns[column.Name] = true
 	kind, err := column.kind()
 	if err != nil {
