@@ -98,7 +98,7 @@ func TestDev_NamesEveryTakenPortAndStartsNothing(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(openDir(t), "data")
 	command, database := listen(t), listen(t)
-	got := execute(t, "dev", "--data", data, "--query-port=0", "--query-extra-ports=", "--consumer-port=0", "--broker-port=0",
+	got := execute(t, "dev", "--data", data, "--query-port=0", "--query-extra-ports=", "--grpc-port=0", "--consumer-port=0", "--broker-port=0",
 		fmt.Sprintf("--command-port=%d", command), fmt.Sprintf("--db-port=%d", database)).requireCode(t, 1)
 	us := fmt.Sprintf("process %d", os.Getpid())
 	requireText(t, got.stderr,

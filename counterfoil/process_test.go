@@ -106,7 +106,7 @@ func openDir(t *testing.T) string {
 }
 
 // freePorts makes dev take free ports.
-var freePorts = []string{"--command-port=0", "--query-port=0", "--query-extra-ports=0", "--consumer-port=0", "--broker-port=0", "--db-port=0"}
+var freePorts = []string{"--command-port=0", "--query-port=0", "--query-extra-ports=0", "--consumer-port=0", "--broker-port=0", "--db-port=0", "--grpc-port=0"}
 
 // running is a `counterfoil dev`.
 type running struct {

@@ -13,7 +13,9 @@ import (
 	"net"
 
 	"github.com/counterfoil/counterfoil/query-service/internal/api"
+	"github.com/counterfoil/counterfoil/query-service/internal/catalog"
 	"github.com/counterfoil/counterfoil/query-service/internal/read"
+	"github.com/counterfoil/counterfoil/query-service/internal/rpc"
 	"github.com/counterfoil/counterfoil/query-service/internal/ticket"
 	"github.com/counterfoil/counterfoil/query-service/internal/wait"
 	"github.com/counterfoil/counterfoil/shared/postgres"
@@ -45,42 +47,56 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	calls, err := web.ListenOr(ctx, cfg.GRPCListener, cfg.GRPCPort)
+	if err != nil {
+		return fmt.Errorf("GRPC_PORT: %w", err)
+	}
 
-	model := read.NewModel(pool, "timestamp", cfg.QueryTimeout, log)
+	models := catalog.New(pool, cfg.Pins, cfg.QueryTimeout, log)
+	reader := read.New(models, cfg.LargeTable, cfg.MaxQueries)
 	health.Add(func() web.Status {
-		ok, detail := model.Reachable()
+		ok, detail := models.Reachable()
 		return web.Status{Name: "database", OK: ok, Detail: detail}
 	})
 	health.Add(func() web.Status {
-		ok, detail := model.Known()
-		return web.Status{Name: "read model", OK: ok, Detail: detail}
+		ok, detail := models.Known()
+		return web.Status{Name: "read models", OK: ok, Detail: detail}
 	})
 	lobby := wait.NewLobby(cfg.MaxWaiting, registry)
-	timestamps := wait.NewRoom(lobby, "timestamp", model.ByIDs, read.ByID.Found, cfg.QueryTimeout)
-	tickets := wait.NewRoom(lobby, "ticket", ticket.NewOffice(model).Look, ticket.Answer.Settled, cfg.QueryTimeout)
+	timestamps := wait.NewRoom(lobby, "timestamp", reader.ByIDs, read.ByID.Found, cfg.QueryTimeout)
+	tickets := wait.NewRoom(lobby, "ticket", ticket.NewOffice(models).Look, ticket.Answer.Settled, cfg.QueryTimeout)
 	wake := func() { timestamps.Wake(); tickets.Wake() }
 
+	remote, err := rpc.New(reader, models, health.Ready, log, registry)
+	if err != nil {
+		return err
+	}
 	router := web.NewRouter(log, registry, health, openAPI)
-	api.API{Timestamps: timestamps, Tickets: tickets, Model: model, Lobby: lobby}.Routes(router)
+	api.API{Timestamps: timestamps, Tickets: tickets, Reader: reader, Lobby: lobby}.Routes(router)
 
 	log.Info("starting", cfg.Database.Address())
 	parts := []service.Part{
 		web.Server("admin", log, private, web.Admin(registry)),
-		{Name: "read model", Run: model.Run},
+		{Name: "read models", Run: models.Run},
 		{Name: "timestamps", Run: timestamps.Run},
 		{Name: "tickets", Run: tickets.Run},
 		{Name: "notifications", Run: func(ctx context.Context) error {
 			postgres.Listen(ctx, cfg.Database, "counterfoil-query-notifications", readmodel.AppliedChannel, log, wake, func(label string) {
-				if model.Answers(label) {
+				if models.Now().Answers(label) {
 					wake()
 				}
 			})
+			return nil
+		}},
+		{Name: "changes of versions", Run: func(ctx context.Context) error {
+			postgres.Listen(ctx, cfg.Database, "counterfoil-query-versions", readmodel.VersionsChannel, log, models.Doubt, func(string) { models.Doubt() })
 			return nil
 		}},
 	}
 	for _, listener := range public {
 		parts = append(parts, web.Server("http", log, listener, router))
 	}
+	parts = append(parts, service.Part{Name: "grpc", Run: func(ctx context.Context) error { return remote.Run(ctx, calls) }})
 	return service.Run(ctx, log, append(parts,
 		service.Part{Name: "long polls", Run: lobby.Run},
 		service.Part{Name: "drain", Run: health.Drain(log, cfg.DrainDelay)},

@@ -14,7 +14,7 @@ func TestWait_NotificationWakesIt(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
 	s := start(t, db)
-	eventually(t, "it listens", func() bool { return len(s.logs.lines("listening for notifications")) == 1 })
+	eventually(t, "it listens", func() bool { return len(s.logs.lines("listening for notifications")) == 2 })
 	applied, unknown := newID(t), newID(t)
 	timestamp := s.parked("/api/v1/timestamp/" + applied + "?wait=30s")
 	ticket := s.parked("/api/v1/tickets/" + applied + "?wait=30")

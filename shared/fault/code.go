@@ -12,12 +12,17 @@ const (
 	CodeInvalidParameter      Code = "invalid-parameter"
 	CodeInvalidPageToken      Code = "invalid-page-token"
 	CodeInvalidPosition       Code = "invalid-position"
+	CodeInvalidQuery          Code = "invalid-query"
+	CodeMissingIndex          Code = "missing-index"
 	CodeBrokenRequest         Code = "broken-request"
 	CodeBodyTooLarge          Code = "body-too-large"
 	CodeNoRoute               Code = "no-route"
 	CodeMethodNotAllowed      Code = "method-not-allowed"
 	CodeNotFound              Code = "not-found"
 	CodeNoSuchCommand         Code = "no-such-command"
+	CodeNoSuchVersion         Code = "no-such-version"
+	CodeVersionDropped        Code = "version-dropped"
+	CodePositionNotReached    Code = "position-not-reached"
 	CodeTooManyInFlight       Code = "too-many-in-flight"
 	CodeTooManyWaiting        Code = "too-many-waiting"
 	CodeShuttingDown          Code = "shutting-down"
@@ -55,12 +60,17 @@ var Codes = map[Code]Meaning{
 	CodeInvalidParameter:      {Invalid, "A parameter is not acceptable"},
 	CodeInvalidPageToken:      {Invalid, "The page token is not acceptable"},
 	CodeInvalidPosition:       {Invalid, "The position is not acceptable"},
+	CodeInvalidQuery:          {Invalid, "The query is not acceptable"},
+	CodeMissingIndex:          {Invalid, "The query needs an index"},
 	CodeBrokenRequest:         {Invalid, "The request cannot be read"},
 	CodeBodyTooLarge:          {TooLarge, "The body is too large"},
 	CodeNoRoute:               {NotFound, "There is nothing at this address"},
 	CodeMethodNotAllowed:      {NotAllowed, "The method is not allowed here"},
 	CodeNotFound:              {NotFound, "Not there, or not yet"},
 	CodeNoSuchCommand:         {NotFound, "There never was such a command"},
+	CodeNoSuchVersion:         {NotFound, "There is no such version"},
+	CodeVersionDropped:        {Gone, "The version was dropped"},
+	CodePositionNotReached:    {Busy, "The read model has not come to the position yet"},
 	CodeTooManyInFlight:       {Busy, "Too many commands are in flight"},
 	CodeTooManyWaiting:        {Busy, "Too many requests are waiting"},
 	CodeShuttingDown:          {Busy, "This process is shutting down"},

@@ -18,6 +18,7 @@ const (
 	Internal      Kind = iota // a defect of ours
 	Invalid                   // the client's request is wrong
 	NotFound                  // there is no such thing, or not yet
+	Gone                      // there was such a thing, and it will not come back
 	NotAllowed                // the route exists, the method does not
 	TooLarge                  // the request is larger than the limit
 	Busy                      // a bound is reached; the same request can succeed in a moment
@@ -48,6 +49,7 @@ var kinds = map[Kind]struct {
 	Internal:      {http.StatusInternalServerError, Stop},
 	Invalid:       {http.StatusBadRequest, Park},
 	NotFound:      {http.StatusNotFound, Stop},
+	Gone:          {http.StatusGone, Stop},
 	NotAllowed:    {http.StatusMethodNotAllowed, Stop},
 	TooLarge:      {http.StatusRequestEntityTooLarge, Park},
 	Busy:          {http.StatusServiceUnavailable, Wait},

@@ -79,6 +79,7 @@ func TestKinds_EachHasItsConsequences(t *testing.T) {
 		{fault.Internal, http.StatusInternalServerError, fault.Stop},
 		{fault.Invalid, http.StatusBadRequest, fault.Park},
 		{fault.NotFound, http.StatusNotFound, fault.Stop},
+		{fault.Gone, http.StatusGone, fault.Stop},
 		{fault.NotAllowed, http.StatusMethodNotAllowed, fault.Stop},
 		{fault.TooLarge, http.StatusRequestEntityTooLarge, fault.Park},
 		{fault.Busy, http.StatusServiceUnavailable, fault.Wait},

@@ -12,21 +12,49 @@ type Declared struct {
 	Version
 	Declaration *Declaration
 	TableExists bool
+	Rows        int64 // as PostgreSQL estimates them; 0 where it does not know yet
+
+	yaml string
 }
 
 // DeclaredVersions returns all versions of all read models as they were created, by name and number.
 func DeclaredVersions(ctx context.Context, db Database) ([]Declared, error) {
-	versions, err := Versions(ctx, db)
+	return DeclaredVersionsAfter(ctx, db, nil)
+}
+
+// DeclaredVersionsAfter returns the same, from one snapshot, for who asks often: declarations that are as they were before
+// are not read again, and keep their address.
+func DeclaredVersionsAfter(ctx context.Context, db Database, before []Declared) ([]Declared, error) {
+	rows, err := db.Query(ctx, `
+		SELECT m.name, m.version, m.schema_name, m.table_name, m.group_id, m.state, m.previous, m.indexed, m.allow_parked, m.builder, m.changed_at,
+			m.declaration, t.readable IS NOT NULL,
+			-- The second is right sooner after many rows came, the first after a restart.
+			greatest(coalesce(c.reltuples, 0), coalesce(pg_stat_get_live_tuples(c.oid), 0), 0)::bigint
+		FROM counterfoil.read_models m
+		CROSS JOIN LATERAL (SELECT
+			to_regclass(format('%I.%I', m.schema_name, m.table_name)) AS readable,
+			to_regclass(format('%I.%I', m.schema_name, m.table_name || '_state')) AS written) t
+		LEFT JOIN pg_class c ON c.oid = coalesce(t.written, t.readable)
+		ORDER BY m.name, m.version`)
 	if err != nil {
 		return nil, err
 	}
-	declared := make([]Declared, len(versions))
-	for i, version := range versions {
-		if declared[i], err = version.declared(ctx, db); err != nil {
-			return nil, err
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Declared, err error) {
+		v := &d.Version
+		err = row.Scan(&v.Name, &v.Number, &v.Schema, &v.Table, &v.Group, &v.State, &v.Previous, &v.Indexed, &v.AllowParked, &v.Builder, &v.ChangedAt,
+			&d.yaml, &d.TableExists, &d.Rows)
+		if err != nil {
+			return d, err
 		}
-	}
-	return declared, nil
+		for _, known := range before {
+			if known.Schema == v.Schema && known.yaml == d.yaml {
+				d.Declaration = known.Declaration
+				return d, nil
+			}
+		}
+		d.Declaration, err = storedDeclaration(*v, d.yaml)
+		return d, err
+	})
 }
 
 func (v Version) declared(ctx context.Context, db Database) (Declared, error) {
@@ -35,7 +63,7 @@ func (v Version) declared(ctx context.Context, db Database) (Declared, error) {
 		return Declared{}, err
 	}
 	declaration, err := StoredDeclaration(ctx, db, v)
-	return Declared{v, declaration, exists}, err
+	return Declared{Version: v, Declaration: declaration, TableExists: exists}, err
 }
 
 // TableExists reports whether there is what readers of the version select from.
@@ -53,7 +81,11 @@ func StoredDeclaration(ctx context.Context, db Database, v Version) (*Declaratio
 	if err != nil {
 		return nil, err
 	}
-	d, err := parse("the declaration of "+v.Label(), []byte(stored), nil)
+	return storedDeclaration(v, stored)
+}
+
+func storedDeclaration(v Version, yaml string) (*Declaration, error) {
+	d, err := parse("the declaration of "+v.Label(), []byte(yaml), nil)
 	if err != nil {
 		return nil, err
 	}

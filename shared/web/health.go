@@ -71,6 +71,11 @@ func (h *Health) Statuses() []Status {
 	return statuses
 }
 
+// Ready reports whether the service should get traffic.
+func (h *Health) Ready() bool {
+	return !slices.ContainsFunc(h.Statuses(), func(s Status) bool { return !s.OK })
+}
+
 func (h *Health) routes(r *Router) {
 	up := func(c echo.Context) error {
 		return c.JSONBlob(http.StatusOK, []byte("{\"status\":\"UP\"}\n"))

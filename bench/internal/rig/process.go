@@ -41,7 +41,7 @@ func (r *Rig) ServiceAt(ctx context.Context, revision, name string, env ...strin
 	}
 	cmd := exec.Command(program)
 	cmd.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "SERVER_PORT=0", "ADMIN_PORT=0", "SERVER_EXTRA_PORTS=0",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "SERVER_PORT=0", "ADMIN_PORT=0", "SERVER_EXTRA_PORTS=0", "GRPC_PORT=0",
 	}, env...)
 	return r.start(ctx, name, cmd)
 }

@@ -23,6 +23,7 @@ type Command struct {
 	Host            string      `help:"Address that the services listen on; 0.0.0.0 lets other machines in." default:"127.0.0.1"`
 	CommandPort     int         `help:"Port of the command-service." default:"7080"`
 	QueryPort       int         `help:"Port of the query-service." default:"7081"`
+	GRPCPort        int         `name:"grpc-port" help:"Port of the query-service's gRPC." default:"7090"`
 	QueryExtraPorts []int       `help:"Further ports of the query-service, separated by commas; may be empty." default:"7082"`
 	ConsumerPort    int         `help:"Port of the consumer-service." default:"7083"`
 	BrokerPort      int         `help:"Port of the embedded broker." default:"7092"`
@@ -43,7 +44,7 @@ Examples:
     counterfoil dev
     counterfoil dev --fresh
     counterfoil dev --data /tmp/second --command-port 8080 --query-port 8081 --query-extra-ports= \
-        --consumer-port 8083 --broker-port 8092 --db-port 8432
+        --consumer-port 8083 --grpc-port 8090 --broker-port 8092 --db-port 8432
     counterfoil dev --group-id timestamp-consumer-2
 
 The admin port of each service (metrics, pprof) is 100 above its port, on 127.0.0.1. Port 0 takes a free one. The other

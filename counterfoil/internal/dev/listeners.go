@@ -19,6 +19,7 @@ type listeners struct {
 	command, query, consumer                net.Listener
 	commandAdmin, queryAdmin, consumerAdmin net.Listener
 	queryExtra                              []net.Listener
+	grpc                                    net.Listener
 }
 
 // listen opens the ports of the services, and looks whether those of the servers are free, all before anything starts.
@@ -44,6 +45,7 @@ func (c *Command) listen(ctx context.Context) (*listeners, error) {
 	for i, port := range c.QueryExtraPorts {
 		want(&l.queryExtra[i], ports.Wanted{Name: "query-service", Flag: "--query-extra-ports", Host: c.Host, Port: port})
 	}
+	want(&l.grpc, ports.Wanted{Name: "gRPC of query-service", Flag: "--grpc-port", Host: c.Host, Port: c.GRPCPort})
 	var broker, database net.Listener
 	want(&broker, ports.Wanted{Name: "broker", Flag: "--broker-port", Host: loopback, Port: c.BrokerPort})
 	want(&database, ports.Wanted{Name: "PostgreSQL", Flag: "--db-port", Host: loopback, Port: c.DBPort})
@@ -67,7 +69,7 @@ func adminPort(port int) int {
 
 // Validate refuses numbers that are no ports.
 func (c *Command) Validate() error {
-	for _, port := range append([]int{c.BrokerPort, c.DBPort}, c.QueryExtraPorts...) {
+	for _, port := range append([]int{c.BrokerPort, c.DBPort, c.GRPCPort}, c.QueryExtraPorts...) {
 		if port < 0 || port > 65535 {
 			return fmt.Errorf("%d is not a port; ports go from 0 to 65535", port)
 		}
@@ -82,7 +84,7 @@ func (c *Command) Validate() error {
 
 // close closes what the services did not.
 func (l *listeners) close() {
-	for _, listener := range append(l.queryExtra, l.command, l.query, l.consumer, l.commandAdmin, l.queryAdmin, l.consumerAdmin) {
+	for _, listener := range append(l.queryExtra, l.grpc, l.command, l.query, l.consumer, l.commandAdmin, l.queryAdmin, l.consumerAdmin) {
 		_ = listener.Close()
 	}
 }

@@ -22,7 +22,7 @@ type settings struct {
 
 // owned are the variables that dev decides itself; each secret also comes as a file.
 var owned = []string{
-	"SERVER_PORT", "SERVER_EXTRA_PORTS", "ADMIN_PORT", "QUERY_URL", "KAFKA_BROKER",
+	"SERVER_PORT", "SERVER_EXTRA_PORTS", "ADMIN_PORT", "GRPC_PORT", "QUERY_URL", "KAFKA_BROKER",
 	"DB_URL", "DB_USERNAME", "DB_PASSWORD", "DB_OWNER_USERNAME", "DB_OWNER_PASSWORD",
 	"DB_URL_FILE", "DB_PASSWORD_FILE", "DB_OWNER_PASSWORD_FILE",
 }

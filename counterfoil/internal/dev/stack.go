@@ -44,6 +44,7 @@ func (s *stack) configure(settings *settings, j *journals) {
 	settings.command.Kafka.Brokers, settings.command.QueryURL = []string{s.broker}, s.queryURL
 
 	settings.query.Listener, settings.query.AdminListener, settings.query.LogOutput = s.listeners.query, s.listeners.queryAdmin, j.query
+	settings.query.GRPCListener = s.listeners.grpc
 	settings.query.ExtraListeners, settings.query.Database.URL = s.listeners.queryExtra, s.databaseURL(postgres.ReaderRole, s.roles.ReaderPassword)
 
 	settings.consumer.Listener, settings.consumer.AdminListener, settings.consumer.LogOutput = s.listeners.consumer, s.listeners.consumerAdmin, j.consumer
@@ -58,6 +59,7 @@ func (s *stack) writeEnv() error {
 		{Name: target.CommandURL.Variable, Value: s.commandURL},
 		{Name: target.QueryURL.Variable, Value: s.queryURL},
 		{Name: target.ConsumerURL.Variable, Value: s.consumerURL},
+		{Name: "GRPC_ADDRESS", Value: s.listeners.grpc.Addr().String()},
 		{Name: target.Broker.Variable, Value: s.broker},
 		{Name: target.Database.Variable, Value: s.databaseURL(postgres.OwnerRole, s.roles.OwnerPassword)},
 		{Name: "DB_URL_WRITER", Value: s.databaseURL(postgres.WriterRole, s.roles.WriterPassword)},

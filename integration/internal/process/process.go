@@ -42,7 +42,7 @@ func Start(t testing.TB, service string, env ...string) *Process {
 	cmd := exec.Command(binary(t, service))
 	cmd.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
-		"SERVER_PORT=0", "ADMIN_PORT=0", "SERVER_EXTRA_PORTS=0",
+		"SERVER_PORT=0", "ADMIN_PORT=0", "SERVER_EXTRA_PORTS=0", "GRPC_PORT=0",
 	}, env...)
 	cmd.Stdout, cmd.Stderr = p.output, p.output
 	var err error

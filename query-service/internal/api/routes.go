@@ -20,7 +20,7 @@ import (
 type API struct {
 	Timestamps *wait.Room[uuid.UUID, read.ByID]
 	Tickets    *wait.Room[ticket.Question, ticket.Answer]
-	Model      *read.Model
+	Reader     *read.Reader
 	Lobby      *wait.Lobby
 }
 

@@ -49,7 +49,7 @@ func (a API) timestamps(c echo.Context) error {
 		}
 		behind = &place
 	}
-	page, err := a.Model.ByTime(c.Request().Context(), span, behind, limit)
+	page, err := a.Reader.ByTime(c.Request().Context(), span, behind, limit)
 	if err != nil {
 		return err
 	}

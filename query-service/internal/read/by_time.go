@@ -2,15 +2,15 @@ package read
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/counterfoil/counterfoil/shared/fault"
+	"github.com/counterfoil/counterfoil/query-service/internal/catalog"
 	"github.com/counterfoil/counterfoil/shared/postgres"
-	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
 // Span is a stretch of event time: From is in it, To is not. A nil end is open.
@@ -33,29 +33,39 @@ type Page struct {
 }
 
 // ByTime returns the first rows of the span, at most limit, or the first behind a place. As pages are found by place and
-// not by counting, rows that are inserted meanwhile neither repeat nor hide others. A place in another version than the
-// one that serves is an invalid-page-token fault.
-func (m *Model) ByTime(ctx context.Context, span Span, behind *Place, limit int) (Page, error) {
-	var page Page
-	err := m.Ask(ctx, func(ctx context.Context, db *postgres.Pool, v readmodel.Version) error {
-		page = Page{ReadModel: v.Label()}
-		from := `event_timestamp >= $1 AND event_timestamp < $2`
-		args := []any{instant(span.From, pgtype.NegativeInfinity), instant(span.To, pgtype.Infinity), limit + 1}
-		if behind != nil {
-			if behind.ReadModel != v.Label() {
-				return fault.New(fault.CodeInvalidPageToken, "The page token belongs to "+behind.ReadModel+", and "+v.Label()+
-					" answers now. Begin again without a page token.", nil)
-			}
-			from += ` AND (event_timestamp, id) > ($4, $5)`
-			args = append(args, behind.At, behind.ID)
+// not by counting, rows that are inserted meanwhile neither repeat nor hide others. What is behind a place is answered by the
+// version of the place, whichever serves meanwhile.
+func (r *Reader) ByTime(ctx context.Context, span Span, behind *Place, limit int) (Page, error) {
+	target := catalog.Target{Model: TimestampModel}
+	if behind != nil {
+		var err error
+		if target, err = behind.target(); err != nil {
+			return Page{}, err
 		}
-		rows, err := db.Query(ctx, `
-			SELECT id, event_timestamp, created_at FROM `+postgres.Identifier(v.Schema, v.Table)+`
-			WHERE `+from+` ORDER BY event_timestamp, id LIMIT $3`, args...)
+	}
+	var page Page
+	err := r.query(ctx, target, func(ctx context.Context, db *postgres.Pool, v catalog.Asked) error {
+		o, err := OriginsOf(v)
 		if err != nil {
 			return err
 		}
-		if page.Rows, err = pgx.CollectRows(rows, scanTimestamp); err != nil {
+		page = Page{ReadModel: v.Label()}
+		where := o.EventTimestamp + ` >= $1 AND ` + o.EventTimestamp + ` < $2`
+		args := []any{instant(span.From, pgtype.NegativeInfinity), instant(span.To, pgtype.Infinity), limit + 1}
+		if behind != nil {
+			where += ` AND (` + o.EventTimestamp + `, ` + o.ID + `) > ($4, $5)`
+			args = append(args, behind.At, behind.ID)
+		}
+		rows, err := db.Query(ctx, `
+			SELECT s.stands, r.id, r.event_timestamp, r.created_at FROM (SELECT `+v.Stands+` AS stands) s
+			LEFT JOIN LATERAL (
+				SELECT `+o.selected()+` FROM `+table(v)+` WHERE `+where+`
+				ORDER BY `+o.EventTimestamp+`, `+o.ID+` LIMIT $3) r ON true
+			ORDER BY r.event_timestamp, r.id`, args...)
+		if err != nil {
+			return err
+		}
+		if page.Rows, err = collectTimestamps(rows, limit+1); err != nil {
 			return err
 		}
 		if len(page.Rows) > limit {
@@ -66,6 +76,16 @@ func (m *Model) ByTime(ctx context.Context, span Span, behind *Place, limit int)
 		return nil
 	})
 	return page, err
+}
+
+// target returns the version that the place is in.
+func (p Place) target() (catalog.Target, error) {
+	name, number, _ := strings.Cut(p.ReadModel, "/v")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || name != TimestampModel {
+		return catalog.Target{}, unusable
+	}
+	return catalog.Target{Model: name, Number: n}, nil
 }
 
 // instant returns the end of a span as PostgreSQL takes it.

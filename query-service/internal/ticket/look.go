@@ -6,18 +6,18 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/counterfoil/counterfoil/query-service/internal/catalog"
 	"github.com/counterfoil/counterfoil/query-service/internal/read"
 	"github.com/counterfoil/counterfoil/shared/postgres"
-	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
 // Office looks tickets up.
 type Office struct {
-	model *read.Model
+	catalog *catalog.Catalog
 }
 
-// NewOffice returns the office for commands that become rows of the read model.
-func NewOffice(model *read.Model) *Office { return &Office{model} }
+// NewOffice returns the office for commands that become rows of the timestamp model.
+func NewOffice(c *catalog.Catalog) *Office { return &Office{c} }
 
 // Look answers all questions from one statement, and so from one snapshot. Every question has an entry in the result.
 //
@@ -33,10 +33,14 @@ func (o *Office) Look(ctx context.Context, questions []Question) (map[Question]A
 		topics[i], partitions[i], offsets[i] = q.At.Topic, q.At.Partition, q.At.Offset
 	}
 	var answers map[Question]Answer
-	err := o.model.Ask(ctx, func(ctx context.Context, db *postgres.Pool, v readmodel.Version) error {
+	err := o.catalog.Ask(ctx, catalog.Target{Model: read.TimestampModel}, func(ctx context.Context, db *postgres.Pool, v catalog.Asked) error {
+		columns, err := read.OriginsOf(v)
+		if err != nil {
+			return err
+		}
 		rows, err := db.Query(ctx, `
-			SELECT q.n - 1,
-				EXISTS (SELECT FROM `+postgres.Identifier(v.Schema, v.Table)+` r WHERE r.id = q.id),
+			SELECT `+v.Stands+`, q.n - 1,
+				EXISTS (SELECT FROM `+postgres.Identifier(v.Schema, v.Table)+` r WHERE r.`+columns.ID+` = q.id),
 				coalesce(p.state, ''), coalesce(p.here, false), coalesce(p.code, ''), coalesce(p.reason, ''),
 				c.next_offset,
 				EXISTS (SELECT FROM counterfoil.checkpoints t WHERE t.group_id = m.group_id),
@@ -57,9 +61,13 @@ func (o *Office) Look(ctx context.Context, questions []Question) (map[Question]A
 			return err
 		}
 		answers = make(map[Question]Answer, len(questions))
+		var stands bool
 		var n int
 		var e evidence
-		_, err = pgx.ForEachRow(rows, []any{&n, &e.row, &e.state, &e.at, &e.code, &e.reason, &e.next, &e.anyTopic, &e.topicIsRead}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&stands, &n, &e.row, &e.state, &e.at, &e.code, &e.reason, &e.next, &e.anyTopic, &e.topicIsRead}, func() error {
+			if !stands {
+				return catalog.ErrMoved
+			}
 			answer := questions[n].judge(e)
 			answer.ReadModel = v.Label()
 			answers[questions[n]] = answer

@@ -31,7 +31,7 @@ type Service struct {
 func newService(t testing.TB, name, program string, environment ...string) *Service {
 	t.Helper()
 	s := &Service{Name: name, t: t, program: program, port: freePort(t), admin: freePort(t)}
-	s.environment = append([]string{"SERVER_PORT=" + strconv.Itoa(s.port), "ADMIN_PORT=" + strconv.Itoa(s.admin), "SERVER_EXTRA_PORTS="}, environment...)
+	s.environment = append([]string{"SERVER_PORT=" + strconv.Itoa(s.port), "ADMIN_PORT=" + strconv.Itoa(s.admin), "SERVER_EXTRA_PORTS=", "GRPC_PORT=0"}, environment...)
 	return s
 }
 
