@@ -84,7 +84,7 @@ func TestDatabase_WithoutTheReadModelIsWaitedFor(t *testing.T) {
 	db := &database{DB: pgtest.Database(t), t: t}
 	s := launch(t, db.ReaderURL)
 	eventually(t, "it is known that the read model is missing", func() bool {
-		return strings.Contains(s.get("/readyz?verbose").body, `{"name":"database","ok":true},{"name":"read model","ok":false`)
+		return strings.Contains(s.get("/readyz?verbose").body, `{"name":"database","ok":true},{"name":"read models","ok":false`)
 	})
 	s.requireUnavailable("read-model-missing")
 	db.create()

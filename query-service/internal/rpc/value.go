@@ -3,50 +3,15 @@ package rpc
 import (
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
-
-// plain returns what was scanned of a column as a bool, int32, int64, float64, string, []byte or time.Time, or nil for null.
-// Decimals, UUIDs, dates and JSON are strings.
-func plain(scanned any) any {
-	switch v := scanned.(type) {
-	case *pgtype.Text:
-		return unlessNull(v.Valid, v.String)
-	case *pgtype.Bool:
-		return unlessNull(v.Valid, v.Bool)
-	case *pgtype.Int4:
-		return unlessNull(v.Valid, v.Int32)
-	case *pgtype.Int8:
-		return unlessNull(v.Valid, v.Int64)
-	case *pgtype.Float8:
-		return unlessNull(v.Valid, v.Float64)
-	case *pgtype.UUID:
-		return unlessNull(v.Valid, v.String())
-	case *pgtype.Timestamptz:
-		return unlessNull(v.Valid, v.Time)
-	case *pgtype.Date:
-		return unlessNull(v.Valid, v.Time.Format(time.DateOnly))
-	case *pgtype.Numeric:
-		text, err := v.MarshalJSON()
-		return unlessNull(v.Valid && err == nil, string(text))
-	case *[]byte:
-		return unlessNull(*v != nil, *v)
-	}
-	return nil
-}
-
-func unlessNull[T any](valid bool, value T) any {
-	if !valid {
-		return nil
-	}
-	return value
-}
 
 // setField sets the field of a record's message; null leaves it unset.
 func setField(record protoreflect.Message, field protoreflect.FieldDescriptor, scanned any) {
-	switch v := plain(scanned).(type) {
+	switch v := readmodel.Plain(scanned).(type) {
 	case nil:
 	case time.Time:
 		setTime(record, field, v)
@@ -60,7 +25,7 @@ func setValue(value protoreflect.Message, scanned any) {
 	set := func(name protoreflect.Name, v any) {
 		value.Set(value.Descriptor().Fields().ByName(name), protoreflect.ValueOf(v))
 	}
-	switch v := plain(scanned).(type) {
+	switch v := readmodel.Plain(scanned).(type) {
 	case bool:
 		set("bool_value", v)
 	case int32:
