@@ -44,6 +44,18 @@ func TestSteps_AreThoseOfTheCode(t *testing.T) {
 	}
 }
 
+// A version that is being built under load is ready with all rows, wherever its consumer was killed.
+func TestFaults_ABuildIsGoneOnWithFromEveryStep(t *testing.T) {
+	t.Parallel()
+	var steps []Step
+	for _, step := range Steps {
+		if strings.HasPrefix(step.Name, "build: ") {
+			steps = append(steps, step)
+		}
+	}
+	killAt(t, rig.New(t, rig.Config{Rate: 50, Readers: 1}), steps)
+}
+
 // One after the other, the service that comes to a step is killed there, and it does come there.
 func TestFaults_AtEveryStep(t *testing.T) {
 	if !asked() {
@@ -51,9 +63,10 @@ func TestFaults_AtEveryStep(t *testing.T) {
 	}
 	var others, rebuilds []Step
 	for _, step := range Steps {
-		if strings.HasPrefix(step.Name, "rebuild: ") {
+		switch {
+		case strings.HasPrefix(step.Name, "rebuild: "):
 			rebuilds = append(rebuilds, step)
-		} else {
+		case !strings.HasPrefix(step.Name, "build: "): // see TestFaults_ABuildIsGoneOnWithFromEveryStep
 			others = append(others, step)
 		}
 	}
@@ -76,6 +89,10 @@ func killAt(t *testing.T, r *rig.Rig, steps []Step) {
 		if strings.HasPrefix(step.Name, "rebuild: ") {
 			r.DropDatabase()
 		}
+		version := 0
+		if strings.HasPrefix(step.Name, "build: ") {
+			version = r.Build()
+		}
 		s.Start("CRASH_AT=" + step.Name)
 		if strings.HasPrefix(step.Name, "control: ") {
 			r.Decide()
@@ -85,6 +102,9 @@ func killAt(t *testing.T, r *rig.Rig, steps []Step) {
 		}
 		account.Injected("SIGKILL at " + step.Name)
 		r.Heal()
+		if version > 0 {
+			r.AwaitBuilt(version)
+		}
 		r.Moving()
 		account.Measured("SIGKILL at "+step.Name+", one consumer", r)
 	}

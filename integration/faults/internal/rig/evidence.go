@@ -124,9 +124,11 @@ func (r *Rig) set(ctx context.Context) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// checkpoints returns how far each partition of the topic was applied.
+// checkpoints returns how far the serving version applied each partition of the topic.
 func (r *Rig) checkpoints(ctx context.Context) (map[int32]int64, error) {
-	rows, err := r.pool.Query(ctx, `SELECT partition, next_offset FROM counterfoil.checkpoints WHERE topic = $1`, r.Topic)
+	rows, err := r.pool.Query(ctx, `
+		SELECT c.partition, c.next_offset FROM counterfoil.checkpoints c JOIN counterfoil.read_models m USING (group_id)
+		WHERE c.topic = $1 AND m.state = 'serving'`, r.Topic)
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints: %w", err)
 	}
