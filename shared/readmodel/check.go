@@ -8,8 +8,14 @@ import (
 )
 
 // identifier is what names of models, tables and columns look like: they become names in PostgreSQL, which cuts them at
-// 63 bytes; _v and a version, or _state, are added to some.
-var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,49}$`)
+// 63 bytes without a word; _v and a version, _state, and _index_ with a number are added to some.
+var identifier = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
+// systemColumns are names that every table has already (PostgreSQL documentation, "System Columns").
+var systemColumns = []string{"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+
+// mostKeys is how many columns PostgreSQL puts into one index (PostgreSQL documentation, appendix K).
+const mostKeys = 32
 
 // route is what the path of a model looks like.
 var route = regexp.MustCompile(`^/[a-z][a-z0-9_-]{0,49}$`)
@@ -50,13 +56,16 @@ func (d *Declaration) check() []problem {
 
 func (c *checker) name(path, value string) {
 	if !identifier.MatchString(value) {
-		c.fault(path, "%q is not a name; use a lower-case letter, then lower-case letters, digits and _, at most 50", value)
+		c.fault(path, "%q is not a name; use a lower-case letter, then lower-case letters, digits and _, at most 40", value)
 	}
 }
 
 func (c *checker) names() {
 	c.name("$.name", c.Name)
 	c.name("$.table", c.Table)
+	if strings.HasPrefix(c.Name, "pg_") {
+		c.fault("$.name", "%q begins with pg_, which PostgreSQL keeps for itself; choose another", c.Name)
+	}
 	if c.Version < 0 {
 		c.fault("$.version", "is %d; versions are numbered from 1", c.Version)
 	}
@@ -92,6 +101,9 @@ func (c *checker) sources() {
 func (c *checker) column(i int) {
 	column, at := c.Columns[i], fmt.Sprintf("$.columns[%d].", i)
 	c.name(at+"name", column.Name)
+	if slices.Contains(systemColumns, column.Name) {
+		c.fault(at+"name", "%q is a column that every table of PostgreSQL has; choose another", column.Name)
+	}
 	if c.columns[column.Name] {
 		c.fault(at+"name", "%q is declared twice", column.Name)
 	}
@@ -133,9 +145,15 @@ func (c *checker) keys() {
 	if len(c.PrimaryKey) == 0 {
 		c.fault("$.primary_key", "is empty; without one a second delivery would make a second row")
 	}
+	if len(c.PrimaryKey) > mostKeys {
+		c.fault("$.primary_key", "has %d columns; PostgreSQL takes at most %d", len(c.PrimaryKey), mostKeys)
+	}
 	for i, name := range c.PrimaryKey {
 		at := fmt.Sprintf("$.primary_key[%d]", i)
 		c.known(at, name)
+		if slices.Contains(c.PrimaryKey[:i], name) {
+			c.fault(at, "%q is named twice", name)
+		}
 		column, _ := c.Column(name)
 		if column.Nullable {
 			c.fault(at, "%q is nullable; a primary key cannot be null", name)
@@ -150,6 +168,9 @@ func (c *checker) keys() {
 	for i, index := range c.Indexes {
 		if len(index.Columns) == 0 {
 			c.fault(fmt.Sprintf("$.indexes[%d]", i), "has no columns")
+		}
+		if len(index.Columns) > mostKeys {
+			c.fault(fmt.Sprintf("$.indexes[%d]", i), "has %d columns; PostgreSQL takes at most %d", len(index.Columns), mostKeys)
 		}
 		for j, column := range index.Columns {
 			c.known(fmt.Sprintf("$.indexes[%d].columns[%d]", i, j), column)
