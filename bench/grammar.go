@@ -25,21 +25,22 @@ type grammar struct {
 
 // common holds the settings of all measurements.
 type common struct {
-	Output   string        `short:"o" enum:"table,json" default:"table" help:"How results are written: ${enum}. Progress goes to standard error."`
-	Rounds   int           `default:"3" help:"Turns of each contestant."`
-	Duration time.Duration `default:"5s" help:"How long a contestant's turn under load lasts."`
-	Records  int64         `default:"1000000" help:"Commands in a topic that is applied, and rows of a table that is read."`
-	Quick    bool          `help:"One short round with few contestants and records: shows that everything runs, and nothing else."`
-	Embedded bool          `help:"Use the embedded broker (kfake) instead of Apache Kafka."`
-	Profiles string        `help:"Write a CPU profile of each service's turn into this folder." placeholder:"FOLDER"`
-	Contests string        `help:"Only contests whose id, such as ingest-64, holds this." placeholder:"PART"`
-	Against  string        `help:"Also measure the services as they were at this revision." placeholder:"REVISION"`
-	Peers    bool          `help:"Also measure peers that are downloaded first."`
+	Output      string        `short:"o" enum:"table,json" default:"table" help:"How results are written: ${enum}. Progress goes to standard error."`
+	Rounds      int           `default:"3" help:"Turns of each contestant."`
+	Duration    time.Duration `default:"5s" help:"How long a contestant's turn under load lasts."`
+	Records     int64         `default:"1000000" help:"Commands in a topic that is applied, and rows of a table that is read."`
+	Quick       bool          `help:"One short round with few contestants and records: shows that everything runs, and nothing else."`
+	Embedded    bool          `help:"Use the embedded broker (kfake) instead of Apache Kafka."`
+	Profiles    string        `help:"Write a CPU profile of each service's turn into this folder." placeholder:"FOLDER"`
+	Contests    string        `help:"Only contests whose id, such as ingest-64, holds this." placeholder:"PART"`
+	Contestants []string      `help:"Only contestants whose names begin so, separated by commas." placeholder:"NAME"`
+	Against     string        `help:"Also measure the services as they were at this revision." placeholder:"REVISION"`
+	Peers       bool          `help:"Also measure peers that are downloaded first."`
 }
 
 // options returns how much is measured.
 func (c *common) options() measure.Options {
-	o := measure.Options{Rounds: c.Rounds, Lasts: c.Duration, Records: c.Records, Quick: c.Quick, Peers: c.Peers, Contests: c.Contests, Against: c.Against, Say: say}
+	o := measure.Options{Rounds: c.Rounds, Lasts: c.Duration, Records: c.Records, Quick: c.Quick, Peers: c.Peers, Contests: c.Contests, Contestants: c.Contestants, Against: c.Against, Say: say}
 	if c.Quick {
 		o.Rounds, o.Lasts, o.Records = 1, time.Second, min(c.Records, 20_000)
 	}

@@ -4,6 +4,7 @@ package measure
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,14 +15,15 @@ import (
 
 // Options say how much is measured.
 type Options struct {
-	Rounds   int
-	Lasts    time.Duration // of one contestant's turn under load
-	Records  int64         // of a topic that is applied, and rows of a table that is read
-	Quick    bool          // fewest contestants, to see that everything runs
-	Against  string        // a revision whose services are measured beside those of the checkout; "" for none
-	Peers    bool          // also those that are downloaded
-	Contests string        // only contests whose id holds this
-	Say      func(format string, args ...any)
+	Rounds      int
+	Lasts       time.Duration // of one contestant's turn under load
+	Records     int64         // of a topic that is applied, and rows of a table that is read
+	Quick       bool          // fewest contestants, to see that everything runs
+	Contestants []string      // only those whose names begin so; none means all
+	Against     string        // a revision whose services are measured beside those of the checkout; "" for none
+	Peers       bool          // also those that are downloaded
+	Contests    string        // only contests whose id holds this
+	Say         func(format string, args ...any)
 }
 
 // revisions returns the revisions whose services are measured; "" is what the checkout holds.
@@ -88,6 +90,11 @@ func (o Options) open(r *rig.Rig, server *rig.Process, perSecond float64, call l
 	}
 }
 
+// wants reports whether a contestant is to be measured.
+func (o Options) wants(name string) bool {
+	return len(o.Contestants) == 0 || slices.ContainsFunc(o.Contestants, func(begin string) bool { return strings.HasPrefix(name, begin) })
+}
+
 // runAll runs the contests one after the other.
 func (o Options) runAll(ctx context.Context, contests ...contest.Contest) ([]contest.Table, error) {
 	var tables []contest.Table
@@ -95,6 +102,7 @@ func (o Options) runAll(ctx context.Context, contests ...contest.Contest) ([]con
 		if !strings.Contains(c.ID, o.Contests) {
 			continue
 		}
+		c.Contestants = slices.DeleteFunc(c.Contestants, func(one contest.Contestant) bool { return !o.wants(one.Name) })
 		table, err := c.Run(ctx, o.Rounds, o.Say)
 		tables = append(tables, table)
 		if err != nil {
