@@ -12,7 +12,7 @@ import (
 
 // Bounds of what a claim holds in memory before the handler asks for it, and so of a batch.
 const (
-	maxBatchRecords = 10_000
+	maxBatchRecords = 3_000
 	maxBatchBytes   = 4 << 20
 )
 
