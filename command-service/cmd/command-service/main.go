@@ -9,5 +9,6 @@ import (
 )
 
 func main() {
+	service.CollectLess()
 	os.Exit(service.Main[commandservice.Config]("command-service", commandservice.Run))
 }
