@@ -16,7 +16,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
@@ -34,7 +33,6 @@ const (
 	maxStreams      = 250      // calls at the same time on one connection
 	idleFor         = 5 * time.Minute
 	drainFor        = 20 * time.Second // calls under way, at the end
-	healthEvery     = 500 * time.Millisecond
 )
 
 // Server answers by gRPC.
@@ -95,8 +93,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		grpc.MaxRecvMsgSize(maxRequestBytes), grpc.MaxConcurrentStreams(maxStreams), grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleFor, Time: time.Minute, Timeout: 20 * time.Second}),
 	)
-	told := health.NewServer()
-	healthpb.RegisterHealthServer(server, told)
+	healthpb.RegisterHealthServer(server, health{Server: s, stopping: ctx.Done()})
 	options := reflection.ServerOptions{Services: shown{s}, DescriptorResolver: shown{s}}
 	reflectionv1.RegisterServerReflectionServer(server, reflection.NewServerV1(options))
 	reflectionv1alpha.RegisterServerReflectionServer(server, reflection.NewServer(options))
@@ -104,19 +101,12 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	serving := make(chan error, 1)
 	go func() { serving <- server.Serve(listener) }()
 	s.log.Info("listening", "part", "grpc", "address", listener.Addr().String())
-	tick := time.NewTicker(healthEvery)
-	defer tick.Stop()
-	for {
-		s.tellHealth(told)
-		select {
-		case <-tick.C:
-		case err := <-serving:
-			return fmt.Errorf("serve gRPC: %w", err)
-		case <-ctx.Done():
-			told.Shutdown()
-			stop(server)
-			return <-serving
-		}
+	select {
+	case err := <-serving:
+		return fmt.Errorf("serve gRPC: %w", err)
+	case <-ctx.Done():
+		stop(server)
+		return <-serving
 	}
 }
 
@@ -125,15 +115,4 @@ func stop(server *grpc.Server) {
 	late := time.AfterFunc(drainFor, server.Stop)
 	defer late.Stop()
 	server.GracefulStop()
-}
-
-func (s *Server) tellHealth(told *health.Server) {
-	status := healthpb.HealthCheckResponse_NOT_SERVING
-	if s.ready() {
-		status = healthpb.HealthCheckResponse_SERVING
-	}
-	told.SetServingStatus("", status)
-	for _, name := range s.schema.Load().services() {
-		told.SetServingStatus(name, status)
-	}
 }
