@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestList_PagesHoldEveryTimestampOnceInOrder(t *testing.T) {
 	for n := range 25 {
 		at := from.Add(time.Duration(n) * time.Second).Format(time.RFC3339)
 		held := mustPost(t, s, "/api/v1/timestamp/"+at)
-		want = append(want, mustRead(t, s, held.id).Body)
+		want = append(want, strings.TrimSpace(mustRead(t, s, held.id).Body))
 	}
 	path := fmt.Sprintf("/api/v1/timestamp?from=%s&to=%s&limit=10", from.Format(time.RFC3339), from.Add(25*time.Second).Format(time.RFC3339))
 	var got []string
