@@ -81,6 +81,7 @@ const (
 	stateOfSecond   = `SELECT state FROM counterfoil.read_models WHERE version = 2`
 	rowsOfSecond    = `SELECT count(*) FROM timestamp_v2.timestamp_records`
 	indexesOfSecond = `SELECT count(*) FROM pg_indexes WHERE schemaname = 'timestamp_v2'`
+	allRowsOfSecond = `SELECT id::text, happened_at, created_at, note FROM timestamp_v2.timestamp_records ORDER BY id`
 	nullable        = `nullable: true`
 )
 
@@ -268,5 +269,54 @@ func TestVersions_AHeldCheckpointStopsExactlyThere(t *testing.T) {
 	w.eventually(countRows, "40")
 	if _, metrics := c.get(t, c.admin+"/metrics"); strings.Contains(metrics, `counterfoil_batch_failures_total{`) {
 		t.Error("waiting for the hold counts as a failure")
+	}
+}
+
+func TestG7_ANewGroupReplaysEveryVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 3)
+	first := w.run("a", nil)
+	w.produce(100)
+	w.eventually(countRows, "100")
+	w.build(nullable)
+	w.eventually(stateOfSecond, "ready")
+	before := w.mustQuery(allRows) + w.mustQuery(allRowsOfSecond)
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.mustExec(`TRUNCATE timestamp_v1.timestamp_records, timestamp_v2.timestamp_records`)
+	w.run("b", nil)
+	w.eventually(countRows, "100")
+	w.eventually(rowsOfSecond, "100")
+	if after := w.mustQuery(allRows) + w.mustQuery(allRowsOfSecond); after != before {
+		t.Error("the rows after the replay are not those before")
+	}
+	if got := w.mustQuery(stateOfSecond); got != "ready" {
+		t.Errorf("the second version is %s", got)
+	}
+}
+
+// Every version is lost with the database; the models begin anew in the shape that their files say.
+func TestG7_ADroppedDatabaseBeginsAnewFromTheFiles(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	c := w.run("a", nil)
+	w.produce(20)
+	w.eventually(countRows, "20")
+	w.build(nullable)
+	w.eventually(stateOfSecond, "ready")
+	before := w.mustQuery(allRows)
+	w.asSuperuser(`DROP DATABASE ` + w.db.Name + ` WITH (FORCE)`)
+	w.eventually(`SELECT name, version, state FROM counterfoil.read_models`, "timestamp1serving")
+	w.eventually(countRows, "20")
+	if after := w.mustQuery(allRows); after != before {
+		t.Error("the rows that came back are not those before")
+	}
+	waitFor(t, func() bool {
+		code, body := c.get(t, c.public+"/readyz?verbose")
+		return code == 200 && !strings.Contains(body, "timestamp/v2")
+	}, func() string { return "the version that is gone is still in readiness" })
+	if code, _ := c.get(t, c.admin+"/metrics"); code != 200 {
+		t.Errorf("metrics answer %d", code)
 	}
 }
