@@ -76,12 +76,12 @@ func (c *Catalog) reloadLocked(ctx context.Context) *Snapshot {
 	if err != nil {
 		now = conclude(before, err)
 	}
-	c.known.Store(now)
-	if !sameVersions(before, now) {
+	if !sameVersions(before, now) { // those who follow are ready before anybody is answered from what is new
 		for _, changed := range c.changed {
 			changed(now)
 		}
 	}
+	c.known.Store(now)
 	c.tell(ctx, before, now)
 	return now
 }
