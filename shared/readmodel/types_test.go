@@ -12,7 +12,9 @@ import (
 )
 
 // column returns a column of the type.
-func column(kind string) readmodel.Column { return readmodel.Column{Name: "c", Type: kind, From: "$.c"} }
+func column(kind string) readmodel.Column {
+	return readmodel.Column{Name: "c", Type: kind, From: "$.c"}
+}
 
 // read takes a JSON value to PostgreSQL's binary format and back to JSON, as applying and querying do.
 func read(kind, raw string) (string, error) {

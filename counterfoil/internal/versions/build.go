@@ -61,7 +61,7 @@ func (c *Build) Run(ctx context.Context, p *show.Printer) error {
 	if err != nil {
 		return coded(err)
 	}
-	targets, err := c.targets(ctx, o, number)
+	targets, err := c.targets(ctx, p, o, number)
 	if err != nil {
 		return coded(err)
 	}
@@ -83,7 +83,7 @@ func (c *Build) Run(ctx context.Context, p *show.Printer) error {
 }
 
 // targets asks Kafka where the topics of the version end now.
-func (c *Build) targets(ctx context.Context, o *operation, number int) ([]readmodel.Target, error) {
+func (c *Build) targets(ctx context.Context, p *show.Printer, o *operation, number int) ([]readmodel.Target, error) {
 	declared, err := find(ctx, o.conn, c.Model, number)
 	if err != nil {
 		return nil, err
@@ -103,6 +103,9 @@ func (c *Build) targets(ctx context.Context, o *operation, number int) ([]readmo
 			return nil, exit.With(exit.NotYet, fmt.Errorf("topic %s does not exist, so there is nothing to build from; create it first", name))
 		}
 		for _, r := range topic.Partitions {
+			if r.First > 0 && declared.State == readmodel.Planned {
+				p.Alert(show.Warning, "warning", fmt.Sprintf("%s/%d begins at offset %d; the version stands still there until somebody accepts the loss: counterfoil history accept --help", name, r.Number, r.First))
+			}
 			targets = append(targets, readmodel.Target{Topic: name, Partition: r.Number, End: r.End})
 		}
 	}
