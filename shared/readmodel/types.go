@@ -122,8 +122,7 @@ func (c Column) ParseJSON(raw string) (any, error) {
 // how most are, that is what stands between its quotes, and nothing has to be copied.
 func unquote(raw string) (string, error) {
 	if len(raw) >= 2 && raw[len(raw)-1] == '"' {
-		inner := raw[1 : len(raw)-1]
-		if strings.IndexFunc(inner, mustBeUnquoted) < 0 {
+		if inner := raw[1 : len(raw)-1]; plain(inner) {
 			return inner, nil
 		}
 	}
@@ -134,7 +133,15 @@ func unquote(raw string) (string, error) {
 	return text, nil
 }
 
-func mustBeUnquoted(c rune) bool { return c < ' ' || c > '~' || c == '\\' || c == '"' }
+// plain reports whether the text is the same inside a JSON string as outside: printable ASCII without quote and backslash.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '\\' || c == '"' {
+			return false
+		}
+	}
+	return true
+}
 
 // Array returns the values, of which nil is null, as one parameter for unnest($n::type[]).
 func (c Column) Array(values []any) any {

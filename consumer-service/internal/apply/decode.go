@@ -1,7 +1,6 @@
 package apply
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -82,8 +81,15 @@ func (d *decoder) row(r kafka.Record) ([]any, error) {
 // quoted reports whether the field is the key between quotes, as it usually is. Where it is not, keyNames compares what both
 // stand for.
 func quoted(field string, key []byte) bool {
-	return len(field) == len(key)+2 && field[0] == '"' && field[1:len(field)-1] == string(key) &&
-		!bytes.ContainsFunc(key, func(c rune) bool { return c < ' ' || c > '~' || c == '\\' })
+	if len(field) != len(key)+2 || field[0] != '"' || field[1:len(field)-1] != string(key) {
+		return false
+	}
+	for _, c := range key {
+		if c < ' ' || c > '~' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // shallow is up to which size a value is checked by gjson, which is several times faster than encoding/json but follows
