@@ -160,10 +160,11 @@ func (s *Supervisor) versions(ctx context.Context) ([]readmodel.Version, error) 
 	return versions, postgres.Classify(err)
 }
 
-// mine reports whether this process keeps the version.
+// mine reports whether this process keeps the version. One that another process builds for itself is everybody's again when
+// it is ready.
 func (s *Supervisor) mine(v readmodel.Version) bool {
 	if s.Only == nil {
-		return v.State.Kept() && v.Builder == ""
+		return v.State.Kept() && (v.Builder == "" || v.State != readmodel.Building)
 	}
 	return v.Name == s.Only.ReadModel && v.Number == s.Only.Version && v.Builder == s.Only.Builder && v.State == readmodel.Building
 }
