@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/counterfoil/counterfoil/query-service/internal/api"
 	"github.com/counterfoil/counterfoil/query-service/internal/catalog"
@@ -65,14 +66,35 @@ func Run(ctx context.Context, cfg Config) error {
 	lobby := wait.NewLobby(cfg.MaxWaiting, registry)
 	timestamps := wait.NewRoom(lobby, "timestamp", reader.ByIDs, read.ByID.Found, cfg.QueryTimeout)
 	tickets := wait.NewRoom(lobby, "ticket", ticket.NewOffice(models).Look, ticket.Answer.Settled, cfg.QueryTimeout)
-	wake := func() { timestamps.Wake(); tickets.Wake() }
+	rows := wait.NewRooms(func(model string) *wait.Room[read.Key, read.Keyed] {
+		return wait.NewRoom(lobby, "row of "+model, reader.ByKeys(model), read.Keyed.Settled, cfg.QueryTimeout)
+	})
+	passages := wait.NewRooms(func(model string) *wait.Room[read.Until, read.Passage] {
+		return wait.NewRoom(lobby, "position of "+model, reader.Passages(model), read.Passage.Settled, cfg.QueryTimeout)
+	})
+	wake := func(model string) {
+		if model == "" || model == read.TimestampModel {
+			timestamps.Wake()
+			tickets.Wake()
+		}
+		rows.Wake(model)
+		passages.Wake(model)
+	}
 
 	remote, err := rpc.New(reader, models, health.Ready, log, registry)
 	if err != nil {
 		return err
 	}
 	router := web.NewRouter(log, registry, health, openAPI)
-	api.API{Timestamps: timestamps, Tickets: tickets, Reader: reader, Lobby: lobby}.Routes(router)
+	answers := api.API{Timestamps: timestamps, Tickets: tickets, Rows: rows, Passages: passages, Catalog: models, Reader: reader, Lobby: lobby}
+	routes := &web.Live{}
+	show := func(known *catalog.Snapshot) {
+		next := router.Again()
+		answers.Routes(next, known)
+		routes.Replace(next)
+	}
+	show(models.Now())
+	models.OnChange(show)
 
 	log.Info("starting", cfg.Database.Address())
 	parts := []service.Part{
@@ -80,10 +102,13 @@ func Run(ctx context.Context, cfg Config) error {
 		{Name: "read models", Run: models.Run},
 		{Name: "timestamps", Run: timestamps.Run},
 		{Name: "tickets", Run: tickets.Run},
+		{Name: "rows", Run: rows.Run},
+		{Name: "positions", Run: passages.Run},
 		{Name: "notifications", Run: func(ctx context.Context) error {
-			postgres.Listen(ctx, cfg.Database, "counterfoil-query-notifications", readmodel.AppliedChannel, log, wake, func(label string) {
+			postgres.Listen(ctx, cfg.Database, "counterfoil-query-notifications", readmodel.AppliedChannel, log, func() { wake("") }, func(label string) {
 				if models.Now().Answers(label) {
-					wake()
+					model, _, _ := strings.Cut(label, "/")
+					wake(model)
 				}
 			})
 			return nil
@@ -94,7 +119,7 @@ func Run(ctx context.Context, cfg Config) error {
 		}},
 	}
 	for _, listener := range public {
-		parts = append(parts, web.Server("http", log, listener, router))
+		parts = append(parts, web.Server("http", log, listener, routes))
 	}
 	parts = append(parts, service.Part{Name: "grpc", Run: func(ctx context.Context) error { return remote.Run(ctx, calls) }})
 	return service.Run(ctx, log, append(parts,

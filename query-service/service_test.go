@@ -129,6 +129,30 @@ func (s *running) get(path string, headers ...string) answer {
 	return s.do(http.MethodGet, path, headers...)
 }
 
+// post sends a query and returns its answer.
+func (s *running) post(path, body string, headers ...string) answer {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		request.Header.Set(name, value)
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		s.t.Fatalf("POST %s: %v", path, err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, string(text), response.Close}
+}
+
 func (s *running) do(method, path string, headers ...string) answer {
 	s.t.Helper()
 	a, err := s.try(s.t.Context(), method, path, headers...)

@@ -48,7 +48,7 @@ func TestTicket_SaysWhatBecameOfTheCommand(t *testing.T) {
 		"to come": {absent + "?position=timestamp.command.v1/0@42",
 			`{"id":"` + absent + `","outcome":"pending` + model + `"detail":"The record is in Kafka, and the read model has not come to it yet.","records_ahead":32}`},
 		"in a partition that was not begun": {absent + "?position=timestamp.command.v1/9@0",
-			`{"id":"` + absent + `","outcome":"pending` + model + `"detail":"The record is in Kafka, and the read model has not come to it yet."}`},
+			`{"id":"` + absent + `","outcome":"pending` + model + `"detail":"The read model has not begun with this partition. If the topic has no such partition or it ends before the position, there is no such record, and this stays pending."}`},
 	} {
 		a := s.get("/api/v1/tickets/" + c.path)
 		if a.status != http.StatusOK || strings.TrimSpace(a.body) != c.want {

@@ -20,7 +20,8 @@ type Problem struct {
 	Detail        string `json:"detail"`
 	Code          string `json:"code"`
 	CorrelationID string `json:"correlation_id,omitempty"`
-	ID            string `json:"id,omitempty"` // the ticket id, where there is one
+	ID            string `json:"id,omitempty"`        // the ticket id, where there is one
+	Successor     string `json:"successor,omitempty"` // the address of what took the place of what is gone
 }
 
 // Failure is an error for a client that carries more than the fault itself.
@@ -28,6 +29,7 @@ type Failure struct {
 	Err        error
 	TicketID   string // told to the client when it is not empty (G2)
 	RetryAfter int    // seconds; 0 leaves the header to the fault's kind
+	Successor  string // address of what took the place of what is gone (RFC 5829, successor-version); "" where there is none
 }
 
 func (f *Failure) Error() string { return f.Err.Error() }
@@ -59,6 +61,9 @@ func (r *Router) handleError(err error, c echo.Context) {
 	if failure, ok := errors.AsType[*Failure](err); ok {
 		problem.ID = failure.TicketID
 		wait = max(wait, failure.RetryAfter)
+		if problem.Successor = failure.Successor; problem.Successor != "" {
+			header.Set("Link", "<"+problem.Successor+`>; rel="successor-version"`)
+		}
 	}
 	if wait > 0 {
 		header.Set("Retry-After", strconv.Itoa(wait))

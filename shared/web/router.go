@@ -31,13 +31,17 @@ type Router struct {
 	log      *slog.Logger
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	health   *Health
+	openAPI  []byte
 }
 
 // NewRouter returns a router with /health, /livez, /readyz and, where openAPI is not nil, /openapi.yaml.
 func NewRouter(log *slog.Logger, registry prometheus.Registerer, health *Health, openAPI []byte) *Router {
 	r := &Router{
-		Echo: echo.New(),
-		log:  log,
+		Echo:    echo.New(),
+		log:     log,
+		health:  health,
+		openAPI: openAPI,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "counterfoil_http_requests_total", Help: "Requests answered, by route, method and status code.",
 		}, []string{"route", "method", "code"}),
@@ -46,15 +50,29 @@ func NewRouter(log *slog.Logger, registry prometheus.Registerer, health *Health,
 		}, []string{"route", "method"}),
 	}
 	registry.MustRegister(r.requests, r.seconds)
+	r.furnish()
+	return r
+}
+
+// Again returns a router as NewRouter made this one: with the same log, metrics, health and description, and without the
+// routes that were added since.
+func (r *Router) Again() *Router {
+	other := *r
+	other.Echo = echo.New()
+	other.furnish()
+	return &other
+}
+
+// furnish gives an empty router what all have.
+func (r *Router) furnish() {
 	r.HTTPErrorHandler = r.handleError
 	r.Use(r.observe, r.contain, limitBody)
-	health.routes(r)
-	if openAPI != nil {
+	r.health.routes(r)
+	if r.openAPI != nil {
 		r.Match([]string{http.MethodGet, http.MethodHead}, "/openapi.yaml", func(c echo.Context) error {
-			return c.Blob(http.StatusOK, "application/yaml", openAPI)
+			return c.Blob(http.StatusOK, "application/yaml", r.openAPI)
 		})
 	}
-	return r
 }
 
 // Param returns the decoded value of a path parameter. Echo's own Param returns it encoded where the path holds escapes
@@ -158,18 +176,19 @@ func knownMethod(method string) bool {
 }
 
 // correlationID returns the request's correlation id in canonical form, or a new one where there is none. An id that
-// is not a UUID is refused, under a new one.
+// is not a UUID, and more than one, is refused, under a new one.
 func correlationID(request *http.Request) (string, error) {
 	given := request.Header.Get(command.CorrelationHeader)
-	if id, err := uuid.Parse(given); err == nil && len(given) == 36 {
+	times := len(request.Header.Values(command.CorrelationHeader))
+	if id, err := uuid.Parse(given); err == nil && len(given) == 36 && times == 1 {
 		return id.String(), nil
 	}
 	minted := uuid.NewString()
-	if given == "" {
+	if given == "" && times <= 1 {
 		return minted, nil
 	}
 	return minted, fault.New(fault.CodeInvalidCorrelationID,
-		"Send a UUID such as "+minted+" as correlationId, or leave the header out and one is made.", nil)
+		"Send one UUID such as "+minted+" as correlationId, or leave the header out and one is made.", nil)
 }
 
 // contain turns a panic into an error of this one request.

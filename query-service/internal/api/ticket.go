@@ -26,7 +26,9 @@ type ticketBody struct {
 
 // What a pending ticket says, with and without its position.
 const (
-	pendingExact = "The record is in Kafka, and the read model has not come to it yet."
+	pendingExact   = "The record is in Kafka, and the read model has not come to it yet."
+	pendingUnbegun = "The read model has not begun with this partition. If the topic has no such partition or it ends before " +
+		"the position, there is no such record, and this stays pending."
 	pendingVague = "Nothing became of it so far. Without its position this cannot be told from a command that never " +
 		"existed: add ?position= with the Ticket-Position header that came with the ticket, and the answer is exact."
 )
@@ -62,7 +64,10 @@ func (a API) ticket(c echo.Context) error {
 	default:
 		header.Set("Retry-After", strconv.Itoa(retryAfter))
 		body.Detail, body.RecordsAhead = pendingVague, answer.Ahead
-		if question.Exact {
+		switch {
+		case question.Exact && answer.Ahead == nil:
+			body.Detail = pendingUnbegun
+		case question.Exact:
 			body.Detail = pendingExact
 		}
 	}
@@ -74,13 +79,22 @@ func questionOf(c echo.Context) (ticket.Question, error) {
 	if err != nil {
 		return ticket.Question{}, err
 	}
-	text, given, err := parameter(c.QueryParams(), "position")
-	if err != nil || !given {
-		return ticket.Question{ID: id}, err
-	}
-	at, err := position.Parse(text)
+	at, given, err := positionOf(c)
+	return ticket.Question{ID: id, At: at, Exact: given}, err
+}
+
+// positionOf reads the parameter position.
+func positionOf(c echo.Context) (at position.Position, given bool, err error) {
+	query, err := parametersOf(c.Request())
 	if err != nil {
-		return ticket.Question{}, fault.New(fault.CodeInvalidPosition, err.Error()+".", nil)
+		return at, false, err
 	}
-	return ticket.Question{ID: id, At: at, Exact: true}, nil
+	text, given, err := parameter(query, "position")
+	if err != nil || !given {
+		return at, false, err
+	}
+	if at, err = position.Parse(text); err != nil {
+		return at, false, fault.New(fault.CodeInvalidPosition, err.Error()+".", nil)
+	}
+	return at, true, nil
 }

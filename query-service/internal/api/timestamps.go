@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/counterfoil/counterfoil/query-service/internal/catalog"
 	"github.com/counterfoil/counterfoil/query-service/internal/read"
 	"github.com/counterfoil/counterfoil/shared/command"
 	"github.com/counterfoil/counterfoil/shared/fault"
@@ -28,7 +29,10 @@ type timestampsBody struct {
 
 // timestamps answers GET /api/v1/timestamp?from=&to=&limit=&page_token=.
 func (a API) timestamps(c echo.Context) error {
-	query := c.QueryParams()
+	query, err := parametersOf(c.Request())
+	if err != nil {
+		return err
+	}
 	span, err := spanOf(query)
 	if err != nil {
 		return err
@@ -51,7 +55,7 @@ func (a API) timestamps(c echo.Context) error {
 	}
 	page, err := a.Reader.ByTime(c.Request().Context(), span, behind, limit)
 	if err != nil {
-		return err
+		return a.failed(catalog.Target{Model: read.TimestampModel}, "", err)
 	}
 	body := timestampsBody{Timestamps: make([]timestampBody, len(page.Rows))}
 	for i, row := range page.Rows {
@@ -126,6 +130,16 @@ func nextPage(path string, query url.Values, span read.Span, token string) strin
 		next.Set("limit", limit)
 	}
 	return path + "?" + next.Encode()
+}
+
+// parametersOf returns the query parameters. What cannot be read is refused, since leaving it out would ask something else.
+func parametersOf(request *http.Request) (url.Values, error) {
+	query, err := url.ParseQuery(request.URL.RawQuery)
+	if err != nil {
+		return nil, fault.New(fault.CodeInvalidParameter,
+			"The parameters behind the ? cannot be read. Separate them by &, and write ; as %3B and % as %25.", err)
+	}
+	return query, nil
 }
 
 // parameter returns the value of a query parameter, which may be given once.

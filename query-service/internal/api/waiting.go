@@ -38,7 +38,11 @@ func ask[K comparable, V any](c echo.Context, lobby *wait.Lobby, room *wait.Room
 // longestWait returns how long the request wants to wait, at most web.MaxWait. The parameter wait counts before the
 // header Prefer; preferred reports that the header decided.
 func longestWait(request *http.Request) (longest time.Duration, preferred bool, err error) {
-	text, given, err := parameter(request.URL.Query(), "wait")
+	query, err := parametersOf(request)
+	if err != nil {
+		return 0, false, err
+	}
+	text, given, err := parameter(query, "wait")
 	if err != nil {
 		return 0, false, err
 	}

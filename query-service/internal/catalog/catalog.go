@@ -86,7 +86,8 @@ func (c *Catalog) Ask(ctx context.Context, t Target, question Question) error {
 		if v, err = k.Find(t); err != nil {
 			return err
 		}
-		err = question(bounded, c.pool, Asked{v, k.stands(t, v)})
+		asked := Asked{v, k.stands(t, v)}
+		err = asked.confirm(bounded, c.pool, question(bounded, c.pool, asked))
 		if !errors.Is(err, ErrMoved) && !postgres.IsMissing(err) {
 			break
 		}
@@ -95,13 +96,32 @@ func (c *Catalog) Ask(ctx context.Context, t Target, question Question) error {
 	return c.judge(ctx, t, err)
 }
 
+// confirm returns the error of a question that failed. One that says that the question does not fit the version holds only
+// if the version still is the one to ask: it may fit the next one.
+func (v Asked) confirm(ctx context.Context, db *postgres.Pool, failure error) error {
+	if !fault.Is(failure, fault.Invalid) || v.Stands == always {
+		return failure
+	}
+	var stands bool
+	if err := db.QueryRow(ctx, `SELECT `+v.Stands).Scan(&stands); err != nil {
+		return err
+	}
+	if !stands {
+		return ErrMoved
+	}
+	return failure
+}
+
+// always is the condition of a version that was asked for by its number.
+const always = "true"
+
 // stands returns the condition that the version is the one to ask. Names and numbers of versions are ours: a declaration
 // with a name that would need quoting is refused.
 func (s *Snapshot) stands(t Target, v *Version) string {
 	pin := s.Model(t.Model).Pin
 	switch {
 	case t.Number > 0 || pin.Number > 0:
-		return "true"
+		return always
 	case pin.Latest:
 		return fmt.Sprintf(`(SELECT max(version) FROM counterfoil.read_models WHERE name = '%s' AND state IN ('ready', 'serving')) = %d`, v.Name, v.Number)
 	default:

@@ -144,3 +144,19 @@ func missing(model string, cause error) error {
 	return fault.New(fault.CodeReadModelMissing,
 		"The read model "+model+" is not there yet; the consumer-service creates it when it starts.", cause)
 }
+
+// Described returns the version whose shape and state the target's paths show, in whatever state it is but dropped.
+func (s *Snapshot) Described(t Target) (*Version, error) {
+	m := s.Model(t.Model)
+	if m == nil {
+		return s.Find(t)
+	}
+	v := m.Describing()
+	if t.Number > 0 {
+		v = m.Version(t.Number)
+	}
+	if v == nil || v.State == readmodel.Dropped {
+		return s.Find(t)
+	}
+	return v, nil
+}

@@ -90,9 +90,7 @@ func (r *Reader) byKeys(ctx context.Context, t catalog.Target, keys []Key, found
 			}
 			meant[name] = append(meant[name], key)
 		}
-		if len(meant) == 0 {
-			return nil
-		}
+		// Also where no key can be one of this version: it may be one of the next.
 		condition, parameters := among(d, lists)
 		rows, err := db.Query(ctx, `
 			SELECT s.stands, r.* FROM (SELECT `+v.Stands+` AS stands) s

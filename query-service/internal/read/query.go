@@ -114,7 +114,7 @@ func (r *Reader) Count(ctx context.Context, t catalog.Target, source []byte) (n 
 			if q.Limit > 0 {
 				most = q.Limit
 			}
-			of = `FROM (SELECT ` + of + ` LIMIT ` + p.Add(most) + ` OFFSET ` + p.Add(q.Skip) + `) some`
+			of = `FROM (SELECT ` + of + ` LIMIT ` + p.Add(most) + ` OFFSET ` + p.Add(q.Skip) + `) AS meant`
 		}
 		rows, err := db.Query(ctx, `SELECT `+asked.Stands+`, (SELECT count(*) `+of+`)`, once(p)...)
 		if err != nil {
