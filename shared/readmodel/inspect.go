@@ -27,7 +27,7 @@ func DeclaredVersions(ctx context.Context, db Database) ([]Declared, error) {
 func DeclaredVersionsAfter(ctx context.Context, db Database, before []Declared) ([]Declared, error) {
 	rows, err := db.Query(ctx, `
 		SELECT m.name, m.version, m.schema_name, m.table_name, m.group_id, m.state, m.previous, m.indexed, m.allow_parked, m.builder, m.changed_at,
-			m.declaration, t.readable IS NOT NULL,
+			m.fingerprint, m.declaration, t.readable IS NOT NULL,
 			-- The second is right sooner after many rows came, the first after a restart.
 			greatest(coalesce(c.reltuples, 0), coalesce(pg_stat_get_live_tuples(c.oid), 0), 0)::bigint
 		FROM counterfoil.read_models m
@@ -42,7 +42,7 @@ func DeclaredVersionsAfter(ctx context.Context, db Database, before []Declared) 
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Declared, err error) {
 		v := &d.Version
 		err = row.Scan(&v.Name, &v.Number, &v.Schema, &v.Table, &v.Group, &v.State, &v.Previous, &v.Indexed, &v.AllowParked, &v.Builder, &v.ChangedAt,
-			&d.yaml, &d.TableExists, &d.Rows)
+			&v.Fingerprint, &d.yaml, &d.TableExists, &d.Rows)
 		if err != nil {
 			return d, err
 		}

@@ -46,7 +46,7 @@ func TestDeclaredVersions_TellWhatEachWasCreatedWith(t *testing.T) {
 		t.Fatalf("%d versions, error %v", len(versions), err)
 	}
 	got := versions[0]
-	if got.Declaration.Fingerprint() != d.Fingerprint() || got.Declaration.Sources[0].Topic != "topic.of.a.test" {
+	if got.Declaration.Fingerprint() != d.Fingerprint() || got.Fingerprint != d.Fingerprint() || got.Declaration.Sources[0].Topic != "topic.of.a.test" {
 		t.Errorf("the declaration is %+v", got.Declaration)
 	}
 	if !got.TableExists || !got.Serving() {
