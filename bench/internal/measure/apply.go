@@ -47,6 +47,13 @@ func Apply(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error) 
 			{Name: "INSERT that finds all", Note: "the limit: INSERT … SELECT … ON CONFLICT DO NOTHING of the table into itself", Run: a.inserted},
 		},
 	}
+	if o.Peers {
+		sinks, err := a.debezium(ctx)
+		if err != nil {
+			return nil, err
+		}
+		empty.Contestants = append(empty.Contestants, sinks...)
+	}
 	for _, revision := range o.revisions() {
 		a.revision = revision
 		name := called("consumer-service", revision)

@@ -17,9 +17,10 @@ import (
 
 // Filling says which commands a topic is filled with.
 type Filling struct {
-	Records int64
-	Random  bool // ids that do not grow with time (version 4 instead of 7)
-	Padding int  // bytes of a further field, which the read model does not take
+	Records  int64
+	Random   bool // ids that do not grow with time (version 4 instead of 7)
+	Envelope bool // values as Kafka Connect wants them, with a schema in each, and fields named as the table's columns
+	Padding  int  // bytes of a further field, which the read model does not take
 }
 
 // Commands returns the usual filling.
@@ -69,11 +70,22 @@ func (f Filling) record(padding string) (*kgo.Record, error) {
 	}
 	c := command.Timestamp{ID: id, At: time.Now().UTC().Truncate(time.Microsecond)}
 	value := c.Value()
+	if f.Envelope {
+		at := command.FormatTimestamp(c.At)
+		value = fmt.Appendf(nil, envelope, c.ID, at, at)
+	}
 	if padding != "" {
 		value = append(value[:len(value)-1], `,"padding":"`+padding+`"}`...)
 	}
 	return &kgo.Record{Key: c.Key(), Value: value}, nil
 }
+
+// envelope is a value with the schema that Kafka Connect's JsonConverter reads.
+const envelope = `{"schema":{"type":"struct","fields":[` +
+	`{"type":"string","name":"io.debezium.data.Uuid","field":"id"},` +
+	`{"type":"string","name":"io.debezium.time.ZonedTimestamp","field":"event_timestamp"},` +
+	`{"type":"string","name":"io.debezium.time.ZonedTimestamp","field":"created_at"}]},` +
+	`"payload":{"id":"%s","event_timestamp":"%s","created_at":"%s"}}`
 
 // A Partition holds the rows that the records of one partition become.
 type Partition [][]any

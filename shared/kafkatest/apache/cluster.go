@@ -64,7 +64,7 @@ func start(ctx context.Context, cfg Config) (*Cluster, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = func(string) {}
 	}
-	java, err := findJava()
+	java, err := Java()
 	if err != nil {
 		return nil, err
 	}

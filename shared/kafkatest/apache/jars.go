@@ -41,13 +41,20 @@ const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 const copyDependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
-// findJars returns the directory that has all jars, fetching them the first time.
+// findJars returns the directory that has all jars of a node.
 func findJars(ctx context.Context, say func(string)) (string, error) {
+	return Jars(ctx, "kafka-"+Version, pom, say)
+}
+
+// Jars returns the directory that has the jars of everything that a Maven project depends on, fetching them from Maven
+// Central the first time into the user's cache under that name, which should have the version in it. say is told when
+// it fetches.
+func Jars(ctx context.Context, name, project string, say func(string)) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	jars := filepath.Join(cache, "counterfoil", "kafka-"+Version)
+	jars := filepath.Join(cache, "counterfoil", name)
 	if err := os.MkdirAll(filepath.Dir(jars), 0o755); err != nil {
 		return "", err
 	}
@@ -61,9 +68,9 @@ func findJars(ctx context.Context, say func(string)) (string, error) {
 	}
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return "", errors.New("Apache Kafka's jars are fetched by the command mvn, which is not in the PATH: install Apache Maven")
+		return "", fmt.Errorf("the jars of %s are fetched by the command mvn, which is not in the PATH: install Apache Maven", name)
 	}
-	say("fetching Apache Kafka " + Version + " from Maven Central to " + jars + ": about 45 MB, once")
+	say("fetching " + name + " from Maven Central to " + jars + ", once")
 	unfinished := jars + ".unfinished"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return "", err
@@ -72,7 +79,7 @@ func findJars(ctx context.Context, say func(string)) (string, error) {
 		return "", err
 	}
 	pomFile := filepath.Join(unfinished, "pom.xml")
-	if err := os.WriteFile(pomFile, []byte(pom), 0o644); err != nil {
+	if err := os.WriteFile(pomFile, []byte(project), 0o644); err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "--file", pomFile,
@@ -80,13 +87,13 @@ func findJars(ctx context.Context, say func(string)) (string, error) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("fetch Apache Kafka %s: %w\n%s", Version, errors.Join(err, ctx.Err()), bytes.TrimSpace(output))
+		return "", fmt.Errorf("fetch %s: %w\n%s", name, errors.Join(err, ctx.Err()), bytes.TrimSpace(output))
 	}
 	return jars, os.Rename(unfinished, jars)
 }
 
-// findJava returns the java command.
-func findJava() (string, error) {
+// Java returns the java command.
+func Java() (string, error) {
 	if home := os.Getenv("JAVA_HOME"); home != "" {
 		java := filepath.Join(home, "bin", "java")
 		if _, err := os.Stat(java); err == nil {

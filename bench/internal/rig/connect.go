@@ -1,0 +1,106 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/counterfoil/counterfoil/shared/embedded"
+	"github.com/counterfoil/counterfoil/shared/kafkatest/apache"
+)
+
+// debezium is the version of Debezium's JDBC sink.
+const debezium = "3.5.0.Final"
+
+// connectPOM lists what Kafka Connect needs for it.
+const connectPOM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>counterfoil</groupId>
+  <artifactId>kafka-connect</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>connect-runtime</artifactId><version>` + apache.Version + `</version></dependency>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>connect-json</artifactId><version>` + apache.Version + `</version></dependency>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>connect-transforms</artifactId><version>` + apache.Version + `</version></dependency>
+    <dependency><groupId>io.debezium</groupId><artifactId>debezium-connector-jdbc</artifactId><version>` + debezium + `</version></dependency>
+    <dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.24.3</version></dependency>
+  </dependencies>
+</project>
+`
+
+// Sink says how Debezium's JDBC sink works.
+type Sink struct {
+	Tasks  int
+	Unnest bool // arrays instead of a statement for each row
+}
+
+// Debezium starts Kafka Connect with Debezium's JDBC sink in upsert mode, which applies a topic of Enveloped commands.
+func (r *Rig) Debezium(ctx context.Context, db *Database, topic string, sink Sink) (*Process, error) {
+	java, err := apache.Java()
+	if err != nil {
+		return nil, err
+	}
+	jars, err := apache.Jars(ctx, "connect-"+apache.Version+"-debezium-jdbc-"+debezium, connectPOM, func(line string) { r.cfg.Say("%s", line) })
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Join(r.dir, r.Name("connect-"))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return nil, err
+	}
+	port, err := embedded.StablePort()
+	if err != nil {
+		return nil, err
+	}
+	connector, err := r.connector(db, topic, sink)
+	if err != nil {
+		return nil, err
+	}
+	worker := []string{
+		"bootstrap.servers=" + r.broker, "listeners=http://127.0.0.1:" + strconv.Itoa(port),
+		"offset.storage.file.filename=" + filepath.Join(dir, "offsets"), "offset.flush.interval.ms=1000",
+		"key.converter=org.apache.kafka.connect.storage.StringConverter", "value.converter=org.apache.kafka.connect.json.JsonConverter",
+	}
+	logs := []string{"rootLogger.level=WARN", "rootLogger.appenderRef.out.ref=out", "appender.out.type=Console", "appender.out.name=out"}
+	for name, lines := range map[string][]string{"worker": worker, "connector": connector, "log4j2": logs} {
+		if err := os.WriteFile(filepath.Join(dir, name+".properties"), []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	cmd := exec.Command(java, "-Xmx1g", "-cp", filepath.Join(jars, "*"), "-Dlog4j2.configurationFile="+filepath.Join(dir, "log4j2.properties"),
+		"org.apache.kafka.connect.cli.ConnectStandalone", filepath.Join(dir, "worker.properties"), filepath.Join(dir, "connector.properties"))
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	return r.Command(ctx, "debezium", cmd, func(ctx context.Context) error {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return errors.New("Kafka Connect does not listen")
+		}
+		return conn.Close()
+	})
+}
+
+func (r *Rig) connector(db *Database, topic string, sink Sink) ([]string, error) {
+	u, err := url.Parse(db.WriterURL)
+	if err != nil {
+		return nil, err
+	}
+	password, _ := u.User.Password()
+	return []string{
+		"name=" + r.Name("debezium-"), "connector.class=io.debezium.connector.jdbc.JdbcSinkConnector",
+		"topics=" + topic, fmt.Sprintf("tasks.max=%d", sink.Tasks),
+		"connection.url=jdbc:postgresql://" + u.Host + u.Path + "?reWriteBatchedInserts=true",
+		"connection.username=" + u.User.Username(), "connection.password=" + password,
+		"collection.name.format=timestamp_v1.timestamp_records", "insert.mode=upsert", "schema.evolution=none",
+		"primary.key.mode=record_value", "primary.key.fields=id", "batch.size=2000", "consumer.override.max.poll.records=2000",
+		fmt.Sprintf("dialect.postgres.unnest.insert.enabled=%t", sink.Unnest),
+	}, nil
+}
