@@ -17,7 +17,7 @@ type grammar struct {
 	Read    read    `cmd:"" help:"GET by id, unchanged rows, pages, and while thousands wait."`
 	Visible visible `cmd:"" help:"POST → seen by a waiting GET: latency at steady rates."`
 
-	Grow grow `cmd:"" help:"How costs grow with rows, partitions, consumers and payload."`
+	Grow grow `cmd:"" help:"How costs grow with rows, partitions, consumers, payload and read models."`
 	All  all  `cmd:"" help:"Everything, and write docs/performance.md with its plots."`
 
 	Peer peer.Command `cmd:"" hidden:"" help:"Be one of the programs that are compared."`

@@ -71,6 +71,7 @@ type applying struct {
 	rows  []rig.Partition
 
 	revision string // of the consumer-service
+	models   int    // read models of the topic, where it is not the usual one
 	helpers  int    // further processes of the group
 }
 
@@ -85,7 +86,15 @@ func (a applying) consume(ctx context.Context, db *rig.Database) (sample contest
 	if err != nil {
 		return nil, err
 	}
-	consumer, group, err := a.rig.Consumer(ctx, a.revision, db, a.topic)
+	var env []string
+	if a.models > 0 {
+		dir, err := a.rig.Models(a.models)
+		if err != nil {
+			return nil, err
+		}
+		env = append(env, "READ_MODELS_DIR="+dir)
+	}
+	consumer, group, err := a.rig.Consumer(ctx, a.revision, db, a.topic, env...)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +106,7 @@ func (a applying) consume(ctx context.Context, db *rig.Database) (sample contest
 		}
 		defer func() { _ = a.rig.Forget(helper) }()
 	}
-	sample, err = a.watch(ctx, consumer, a.Records, 10*time.Minute, 20*time.Millisecond, func(ctx context.Context) (int64, error) {
+	sample, err = a.watch(ctx, consumer, a.Records*int64(max(1, a.models)), 10*time.Minute, 20*time.Millisecond, func(ctx context.Context) (int64, error) {
 		return db.Applied(ctx, group, a.topic)
 	})
 	if err != nil {

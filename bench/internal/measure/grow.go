@@ -13,7 +13,7 @@ import (
 func Grow(ctx context.Context, r *rig.Rig, o Options) ([]contest.Curve, error) {
 	g := growing{o, r}
 	var curves []contest.Curve
-	for _, curve := range []func(context.Context) (contest.Curve, error){g.rows, g.partitions, g.consumers, g.payload} {
+	for _, curve := range []func(context.Context) (contest.Curve, error){g.rows, g.partitions, g.consumers, g.payload, g.models} {
 		c, err := curve(ctx)
 		if err != nil {
 			return curves, fmt.Errorf("%s: %w", c.ID, err)
@@ -150,6 +150,19 @@ func (g growing) payload(ctx context.Context) (c contest.Curve, err error) {
 			return nil, err
 		}
 		return append(values, values[0]*10_000/float64(bytes+110)), nil
+	})
+	return c, err
+}
+
+// models grows the number of read models that are kept from the same topic, as versions beside each other are.
+func (g growing) models(ctx context.Context) (c contest.Curve, err error) {
+	c = contest.Curve{ID: "grow-models", Title: "Read models of one topic at once", X: "read models", Y: "Microseconds per row, all together"}
+	topic, err := g.topic(ctx, partitions, rig.Commands(g.batch()))
+	if err != nil {
+		return c, err
+	}
+	c.Lines, err = points(g, some(g.Options, 1, 2, 4), []string{"one consumer"}, func(n int) ([]float64, error) {
+		return g.apply(ctx, applying{Options: g.Options, rig: g.rig, topic: topic, models: n}, g.batch())
 	})
 	return c, err
 }

@@ -1,26 +1,31 @@
 package rig
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"time"
 )
 
 // Consumer starts a consumer-service, as it was at a revision, with a new group.
-func (r *Rig) Consumer(ctx context.Context, revision string, db *Database, topic string) (p *Process, group string, err error) {
+func (r *Rig) Consumer(ctx context.Context, revision string, db *Database, topic string, env ...string) (p *Process, group string, err error) {
 	group = r.Name("bench-")
-	p, err = r.ConsumerOf(ctx, revision, db, topic, group)
+	p, err = r.ConsumerOf(ctx, revision, db, topic, group, env...)
 	return p, group, err
 }
 
 // ConsumerOf starts a consumer-service with a group that may have others.
-func (r *Rig) ConsumerOf(ctx context.Context, revision string, db *Database, topic, group string) (*Process, error) {
+func (r *Rig) ConsumerOf(ctx context.Context, revision string, db *Database, topic, group string, env ...string) (*Process, error) {
 	broker, err := r.Broker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	env := append(db.ConsumerEnv(), "KAFKA_BROKER="+broker, "KAFKA_CONSUMER_TOPIC="+topic, "KAFKA_GROUP_ID="+group)
-	return r.ServiceAt(ctx, revision, "consumer-service", env...)
+	all := append(db.ConsumerEnv(), "KAFKA_BROKER="+broker, "KAFKA_CONSUMER_TOPIC="+topic, "KAFKA_GROUP_ID="+group)
+	return r.ServiceAt(ctx, revision, "consumer-service", append(all, env...)...)
 }
 
 // Applied returns how many of the topic's records the versions of the group have applied, all versions together; 0 as long
@@ -84,4 +89,28 @@ func Until(ctx context.Context, every time.Duration, yes func(context.Context) (
 			return ctx.Err()
 		}
 	}
+}
+
+// Models writes n declarations like that of the timestamps, each of another read model of the same topic, and returns
+// their folder.
+func (r *Rig) Models(n int) (string, error) {
+	text, err := os.ReadFile(filepath.Join(r.root, "readmodels", "timestamp.yaml"))
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(r.dir, r.Name("models-"))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return "", err
+	}
+	for i := range n {
+		declaration := text
+		if i > 0 {
+			declaration = bytes.Replace(text, []byte("\nname: timestamp\n"), fmt.Appendf(nil, "\nname: timestamp%c\n", 'a'+i), 1)
+			declaration = regexp.MustCompile(`(?m)^path: .*$`).ReplaceAll(declaration, fmt.Appendf(nil, "path: /timestamp%c", 'a'+i))
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("model%d.yaml", i)), declaration, 0o644); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
 }
