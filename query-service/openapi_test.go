@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	queryservice "github.com/counterfoil/counterfoil/query-service"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
 // document is the OpenAPI document, against which every answer of every test is held.
@@ -104,7 +105,10 @@ func TestOpenAPI_EveryAnswerIsAsDocumented(t *testing.T) {
 	down.document = up.document
 	full := start(t, db, func(cfg *queryservice.Config) { cfg.MaxWaiting = 1 })
 	full.document = up.document
-	db.apply(row{id: known, at: noon}, row{id: uuid.New(), at: noon})
+	other := newDatabase(t)
+	for _, db := range []*database{db, other} {
+		db.apply(row{id: known, at: noon}, row{id: uuid.New(), at: noon})
+	}
 	db.park(parkedID, "missing-field", "event_timestamp is missing", "timestamp.command.v1/0@1")
 	db.checkpoint(group, topic+"/0@5")
 
@@ -133,6 +137,15 @@ func TestOpenAPI_EveryAnswerIsAsDocumented(t *testing.T) {
 		}
 	}
 	ask(one+known, "If-None-Match: "+tag)
+	dropped := start(t, other)
+	dropped.document = up.document
+	token := list + "?limit=1&page_token=" + pageOf(dropped.get(list+"?limit=1"))
+	other.serveVersion2()
+	other.state(other.declaration, readmodel.Dropped)
+	eventually(t, "a version is known to be dropped", func() bool { return dropped.get(token).status == http.StatusGone })
+	if a := dropped.do(http.MethodHead, token); a.header.Get("Link") != `</v2/timestamps>; rel="successor-version"` {
+		t.Errorf("a page of a version that was dropped: got %s", a)
+	}
 	waiting := full.parked(one + absent + "?wait=30s")
 	full.requireWaiting(1)
 	if a := full.get(tickets + absent + "?wait=1s"); a.code() != "too-many-waiting" {
@@ -154,6 +167,13 @@ func TestOpenAPI_EveryAnswerIsAsDocumented(t *testing.T) {
 			}
 		}
 	}
+}
+
+// pageOf returns the token of the page behind a list.
+func pageOf(a answer) string {
+	_, rest, _ := strings.Cut(a.body, `"next_page_token":"`)
+	token, _, _ := strings.Cut(rest, `"`)
+	return token
 }
 
 // tooLarge announces a body that is too large, and sends none of it.

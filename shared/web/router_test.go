@@ -298,3 +298,38 @@ func TestOpenAPI_IsServed(t *testing.T) {
 		t.Errorf("pprof is on the public port: %d", got.Code)
 	}
 }
+
+func TestRouter_TwoCorrelationIdsAreRefused(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.GET("/thing", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	const id = "52f2665d-c087-42e5-a571-89061021a37c"
+	for _, given := range [][]string{{id, id}, {id, ""}, {"", id}} {
+		got := s.ask("GET", "/thing", nil, "correlationId: "+given[0], "correlationId: "+given[1])
+		if got.Code != http.StatusBadRequest || !strings.Contains(got.Body.String(), "invalid-correlation-id") {
+			t.Errorf("%q: got %d %s", given, got.Code, got.Body)
+		}
+	}
+}
+
+// A router that is made again has what all have, and none of the routes of the first one.
+func TestRouter_AgainHasTheSameMetricsAndNoneOfTheRoutes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.GET("/old", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	other := s.Again()
+	other.GET("/new", func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	live := &web.Live{}
+	live.Replace(s.Router)
+	live.Replace(other)
+	for path, want := range map[string]int{"/old": http.StatusNotFound, "/new": http.StatusNoContent, "/health": http.StatusOK, "/openapi.yaml": http.StatusOK} {
+		recorder := httptest.NewRecorder()
+		live.ServeHTTP(recorder, httptest.NewRequest("GET", path, nil))
+		if recorder.Code != want || recorder.Header()["correlationId"] == nil {
+			t.Errorf("%s: got %d %v, want %d", path, recorder.Code, recorder.Header(), want)
+		}
+	}
+	if got := s.ask("GET", "/new", nil); got.Code != http.StatusNotFound {
+		t.Errorf("the first router has the new route: %d", got.Code)
+	}
+}
