@@ -6,7 +6,7 @@ import (
 )
 
 // garbage is how much may gather before it is collected, in percent of what is in use.
-const garbage = 400
+const garbage = 300
 
 // CollectLess has Go collect garbage less often than by default, unless GOGC says otherwise. It is for a main function of a
 // service that holds a few MiB and makes as much garbage in milliseconds: a tenth of its CPU went into collecting, and now

@@ -20,7 +20,7 @@ const (
 
 // memoryLimit is the heap at which Go collects garbage more often instead of letting it grow to twice what is in use, unless
 // GOMEMLIMIT says otherwise. With it a service stays under 256 MiB within its other limits.
-const memoryLimit = 192 << 20
+const memoryLimit = 176 << 20
 
 // Main is the body of a service's main function: it reads the configuration of type C from the environment, runs the
 // service until SIGINT or SIGTERM, and returns the exit code. The first signal drains, the second one exits at once.
