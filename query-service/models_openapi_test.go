@@ -50,7 +50,7 @@ func TestModel_OpenAPIIsTrueToWhatIsServed(t *testing.T) {
 			return a
 		}
 		for _, op := range []struct{ method, path string }{
-			{"GET", path}, {"GET", row}, {"POST", path + "/count"}, {"POST", path + "/query"}, {"GET", path + "/oapi"}, {"POST", path + "/oapi"}, {"GET", path + "/phase"},
+			{"GET", path}, {"GET", row}, {"POST", path + "/count"}, {"POST", path + "/query"}, {"GET", path + "/oapi"}, {"POST", path + "/oapi"}, {"GET", path + "/phase"}, {"POST", path + "/phase"},
 		} {
 			if a := drive(op.method, op.path, ""); a.status != http.StatusOK {
 				t.Errorf("%s %s: got %s", op.method, op.path, a)
@@ -69,12 +69,20 @@ func TestModel_OpenAPIIsTrueToWhatIsServed(t *testing.T) {
 		drive("POST", path+"/query", `{"$limit": 1}`)
 		drive("POST", path+"/count", `{"$filter": {"none": 1}}`)
 	}
+	s.document = documents["/v1/trips"]
+	db.exec(db.OwnerURL, `ALTER TABLE counterfoil.build_targets RENAME TO hidden`)
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		if a := s.do(method, "/v1/trips/phase"); a.status != http.StatusServiceUnavailable {
+			t.Errorf("what a phase is made of is not there: got %s", a)
+		}
+	}
+	db.exec(db.OwnerURL, `ALTER TABLE counterfoil.hidden RENAME TO build_targets`)
 	db.state(v1, readmodel.Dropped)
 	db.state(v2, readmodel.Serving)
-	eventually(t, "v1 is known to be dropped", func() bool { return s.get("/v1/trips/phase").status == http.StatusGone })
+	eventually(t, "v1 is known to be dropped", func() bool { return s.get("/v1/trips/oapi").status == http.StatusGone })
 	d := documents["/v1/trips"]
 	s.document = d
-	for _, op := range []string{"GET ", "GET /2009-09-28/1", "POST /count", "POST /query", "GET /oapi", "POST /oapi", "GET /phase"} {
+	for _, op := range []string{"GET ", "GET /2009-09-28/1", "POST /count", "POST /query", "GET /oapi", "POST /oapi", "GET /phase", "POST /phase"} {
 		method, path, _ := strings.Cut(op, " ")
 		a := s.do(method, "/v1/trips"+path)
 		if a.status != http.StatusGone {

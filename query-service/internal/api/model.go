@@ -15,6 +15,7 @@ import (
 	"github.com/counterfoil/counterfoil/query-service/internal/catalog"
 	"github.com/counterfoil/counterfoil/query-service/internal/read"
 	"github.com/counterfoil/counterfoil/shared/fault"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
 	"github.com/counterfoil/counterfoil/shared/web"
 )
 
@@ -34,7 +35,7 @@ func (a API) model(r *web.Router, path string, t catalog.Target) {
 	// Tools that make clients.
 	r.Match(append(reads, http.MethodPost), path+"/oapi", a.oapi(t, path))
 	// Operators who wait for a version to be complete.
-	r.Match(reads, path+"/phase", a.phase(t))
+	r.Match(append(reads, http.MethodPost), path+"/phase", a.phase(t))
 }
 
 // list answers GET /trips?limit=&page_token=.
@@ -42,6 +43,9 @@ func (a API) list(t catalog.Target, path string) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		query, err := parametersOf(c.Request())
 		if err != nil {
+			return err
+		}
+		if err := onlyParameters(query, "limit", "page_token", "position", "wait"); err != nil {
 			return err
 		}
 		limit, err := limitOf(query)
@@ -63,7 +67,7 @@ func (a API) list(t catalog.Target, path string) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		return a.rows(c, t, source, func(token string) {
+		return a.rows(c, t, "", source, func(token string) {
 			next := url.Values{"page_token": {token}}
 			if text := query.Get("limit"); text != "" {
 				next.Set("limit", text)
@@ -80,13 +84,14 @@ func (a API) query(t catalog.Target) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		return a.rows(c, t, source, func(string) {})
+		return a.rows(c, t, "/query", source, func(string) {})
 	}
 }
 
-// rows answers with the rows that the query asks for, as a list. next is told the token of the page behind them.
-func (a API) rows(c echo.Context, t catalog.Target, source []byte, next func(token string)) error {
-	if _, err := a.await(c, t); err != nil {
+// rows answers with the rows that the query asks for, as a list. suffix is what stands behind the model's path; next is told the
+// token of the page behind them.
+func (a API) rows(c echo.Context, t catalog.Target, suffix string, source []byte, next func(token string)) error {
+	if _, err := a.await(c, t, suffix); err != nil {
 		return err
 	}
 	body := []byte{'['}
@@ -97,11 +102,13 @@ func (a API) rows(c echo.Context, t catalog.Target, source []byte, next func(tok
 		body = appendRow(body, v, row)
 		return nil
 	})
-	if err != nil {
-		return a.failed(t, "", err)
-	}
 	header := c.Response().Header()
-	header.Set(readModelHeader, answer.Version.Label())
+	if answer.Version != nil { // a refusal is of a version too
+		header.Set(readModelHeader, answer.Version.Label())
+	}
+	if err != nil {
+		return a.failed(t, suffix, err)
+	}
 	header.Set("Cache-Control", "no-store")
 	if answer.Next != "" {
 		header.Set(nextPageHeader, answer.Next)
@@ -117,15 +124,17 @@ func (a API) count(t catalog.Target) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		if _, err := a.await(c, t); err != nil {
+		if _, err := a.await(c, t, "/count"); err != nil {
 			return err
 		}
 		n, v, err := a.Reader.Count(c.Request().Context(), t, source)
+		header := c.Response().Header()
+		if v != nil {
+			header.Set(readModelHeader, v.Label())
+		}
 		if err != nil {
 			return a.failed(t, "/count", err)
 		}
-		header := c.Response().Header()
-		header.Set(readModelHeader, v.Label())
 		header.Set("Cache-Control", "no-store")
 		return c.JSON(http.StatusOK, n)
 	}
@@ -142,8 +151,15 @@ func (a API) row(t catalog.Target, path string) echo.HandlerFunc {
 		if steps == "" {
 			return list(c)
 		}
+		query, err := parametersOf(c.Request())
+		if err == nil {
+			err = onlyParameters(query, "position", "wait")
+		}
+		if err != nil {
+			return err
+		}
 		key, room := read.Key{Version: t.Number, Steps: steps}, a.Rows.Room(t.Model)
-		waited, err := a.await(c, t)
+		waited, err := a.await(c, t, "")
 		if err != nil {
 			return err
 		}
@@ -166,6 +182,9 @@ func (a API) row(t catalog.Target, path string) echo.HandlerFunc {
 		tag := entityTag(answer.Version.Label(), body)
 		header.Set("ETag", tag)
 		header.Set("Cache-Control", "private, no-cache")
+		if t.Number > 0 && answer.Version.Declaration.Write == readmodel.Insert {
+			header.Set("Cache-Control", immutable) // G7: the first record wins, and one version has one shape
+		}
 		if noneMatch(c.Request().Header.Values("If-None-Match"), tag) {
 			return c.NoContent(http.StatusNotModified)
 		}
@@ -193,15 +212,17 @@ func stepsOf(c echo.Context) (string, error) {
 
 // await waits, as long as the request says, until the version is past the position that the request gives. given reports
 // that it gives one.
-func (a API) await(c echo.Context, t catalog.Target) (given bool, err error) {
+func (a API) await(c echo.Context, t catalog.Target, suffix string) (given bool, err error) {
 	at, given, err := positionOf(c)
 	if err != nil || !given {
 		return false, err
 	}
 	passage, err := ask(c, a.Lobby, a.Passages.Room(t.Model), read.Until{Version: t.Number, At: at})
-	switch err = errors.Join(err, passage.Err); {
-	case err != nil:
-		return true, a.failed(t, "", err)
+	if err = errors.Join(err, passage.Err); err != nil {
+		return true, a.failed(t, suffix, err)
+	}
+	c.Response().Header().Set(readModelHeader, passage.ReadModel)
+	switch {
 	case passage.Foreign:
 		return true, fault.New(fault.CodeInvalidPosition, fmt.Sprintf("%s does not read the topic %q; give a position of one that it reads.",
 			passage.ReadModel, at.Topic), nil)
@@ -214,35 +235,6 @@ func (a API) await(c echo.Context, t catalog.Target) (given bool, err error) {
 			passage.ReadModel, at.Offset-*passage.Next+1, at), nil)
 	}
 	return true, nil
-}
-
-// phaseBody says how far a version is, in words that clients of Dozer know, and in ours.
-type phaseBody struct {
-	Phase     string `json:"phase"` // Snapshotting, Streaming or Stopped
-	ReadModel string `json:"read_model"`
-	State     string `json:"state"`
-	Serving   bool   `json:"serving"`
-}
-
-// phase answers GET /trips/phase.
-func (a API) phase(t catalog.Target) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		v, err := a.Catalog.Now().Described(t)
-		if err != nil {
-			return a.failed(t, "/phase", err)
-		}
-		header := c.Response().Header()
-		header.Set(readModelHeader, v.Label())
-		header.Set("Cache-Control", "no-store")
-		phase := "Snapshotting"
-		switch {
-		case v.State.Kept() && v.State.Readable():
-			phase = "Streaming"
-		case v.State.Readable():
-			phase = "Stopped"
-		}
-		return c.JSON(http.StatusOK, phaseBody{Phase: phase, ReadModel: v.Label(), State: string(v.State), Serving: v.Version.Serving()})
-	}
 }
 
 // failed adds to an error what a client of a version that was dropped needs: where to go on. suffix is what stands behind
@@ -260,6 +252,13 @@ func (a API) failed(t catalog.Target, suffix string, err error) error {
 
 // queryBody reads the body of a query.
 func queryBody(c echo.Context) ([]byte, error) {
+	parameters, err := parametersOf(c.Request())
+	if err == nil {
+		err = onlyParameters(parameters, "position", "wait")
+	}
+	if err != nil {
+		return nil, err
+	}
 	if given := c.Request().Header.Get("Content-Type"); given != "" {
 		if kind, _, err := mime.ParseMediaType(given); err != nil || kind != "application/json" {
 			return nil, fault.New(fault.CodeBrokenRequest, "Send the query with Content-Type: application/json.", err)

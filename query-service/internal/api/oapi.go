@@ -2,7 +2,9 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -63,6 +65,10 @@ func describe(v *catalog.Version, path string) object {
 	oapi := func(name string) object {
 		return operation(name, "This document", nil, nil, answers("OpenAPI 3.1", object{"type": "object"}, nil, "400", "410", "413"))
 	}
+	phase := func(name string) object {
+		return operation(name, "How far the version is", nil, nil, answers("Snapshotting while it is built, Streaming while it is kept current, Stopped when it is retired.",
+			reference("schemas", "Phase"), nil, "400", "410", "413", "500", "503"))
+	}
 	return object{
 		"openapi": "3.1.0",
 		"info": object{
@@ -82,9 +88,8 @@ func describe(v *catalog.Version, path string) object {
 				answers("Their number.", object{"type": "integer"}, []string{"Preference-Applied"}, "400", "410", "413", "500", "503"))},
 			path + "/query": object{"post": operation("query", "The rows that a query means", waiting, query,
 				answers("They, at most $limit.", rows, []string{nextPageHeader, "Preference-Applied"}, "400", "410", "413", "500", "503"))},
-			path + "/oapi": object{"get": oapi("oapi"), "post": oapi("oapi_post")},
-			path + "/phase": object{"get": operation("phase", "How far the version is", nil, nil,
-				answers("Snapshotting while it is built, Streaming while it is kept current, Stopped when it is retired.", reference("schemas", "Phase"), nil, "400", "410", "413"))},
+			path + "/oapi":  object{"get": oapi("oapi"), "post": oapi("oapi_post")},
+			path + "/phase": object{"get": phase("phase"), "post": phase("phase_post")},
 		},
 		"components": components(d),
 	}
@@ -115,7 +120,7 @@ func components(d *readmodel.Declaration) object {
 		return object{"description": description, "required": required, "schema": object{"type": "string"}}
 	}
 	problem := func(description string, headers ...string) object {
-		named := object{}
+		named := object{readModelHeader: reference("headers", "Read-Model-Optional")}
 		for _, name := range append(headers, "correlationId", "Cache-Control", "Preference-Applied") {
 			named[name] = reference("headers", name)
 		}
@@ -133,7 +138,7 @@ func components(d *readmodel.Declaration) object {
 		"headers": object{
 			"correlationId":       header("The correlation id of the request.", true),
 			readModelHeader:       header("The version that answered, such as trips/v2.", true),
-			"Cache-Control":       header("What is answered can be different the next time.", true),
+			"Cache-Control":       header("Rows of a version that keeps the first record are immutable; all else can be different the next time.", true),
 			"ETag":                header("A strong validator.", true),
 			"Link":                header("The next page with rel=\"next\"; absent on the last page.", false),
 			"Successor":           header("The version that took its place with rel=\"successor-version\"; absent where none serves.", false),
@@ -176,12 +181,27 @@ var problemSchema = object{
 	},
 }
 
-var phaseSchema = object{
-	"type": "object", "required": []any{"phase", "read_model", "state", "serving"}, "additionalProperties": false,
-	"properties": object{
-		"phase":      object{"type": "string", "enum": []any{"Snapshotting", "Streaming", "Stopped"}},
-		"read_model": object{"type": "string"}, "state": object{"type": "string"}, "serving": object{"type": "boolean"},
-	},
+var phaseSchema = closed(object{
+	"phase":      object{"type": "string", "enum": []any{"Snapshotting", "Streaming", "Stopped"}},
+	"read_model": object{"type": "string"}, "version": object{"type": "integer", "minimum": 1},
+	"state": object{"type": "string", "enum": []any{"planned", "building", "ready", "serving", "retired"}},
+	"since": object{"type": "string", "format": "date-time"}, "serving": object{"type": "boolean"},
+	"caught_up": object{"type": "boolean", "description": "Every next_offset has reached its target."},
+	"positions": object{"type": "array", "items": closed(object{
+		"topic": object{"type": "string"}, "partition": object{"type": "integer"},
+		"next_offset": object{"type": []any{"integer", "null"}, "description": "The next to apply; null where the partition is not begun."},
+		"target":      object{"type": []any{"integer", "null"}, "description": "What it has to reach; null where there is nothing."},
+	})},
+	"versions": object{"type": "array", "items": closed(object{"version": object{"type": "integer"}, "state": object{"type": "string"}})},
+})
+
+// closed returns the schema of an object that has all of the properties and no other.
+func closed(properties object) object {
+	var required []any
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		required = append(required, name)
+	}
+	return object{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
 }
 
 // rowSchema is what appendRow writes.

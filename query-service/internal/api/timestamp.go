@@ -54,12 +54,15 @@ func (a API) timestamp(c echo.Context) error {
 	tag := entityTag(answer.ReadModel, body)
 	header.Set("ETag", tag)
 	// A row never changes, whatever version shows it: the first record of a command wins, and replaying gives the same (G7).
-	header.Set("Cache-Control", "private, max-age=31536000, immutable")
+	header.Set("Cache-Control", immutable)
 	if noneMatch(c.Request().Header.Values("If-None-Match"), tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	return c.JSONBlob(http.StatusOK, append(body, '\n'))
 }
+
+// immutable has an answer kept for a year, without asking again (RFC 8246).
+const immutable = "private, max-age=31536000, immutable"
 
 // retryAfter is how many seconds a client waits before it asks again for what is not there yet.
 const retryAfter = 1

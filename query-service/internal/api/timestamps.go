@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -140,6 +141,17 @@ func parametersOf(request *http.Request) (url.Values, error) {
 			"The parameters behind the ? cannot be read. Separate them by &, and write ; as %3B and % as %25.", err)
 	}
 	return query, nil
+}
+
+// onlyParameters refuses parameters that mean nothing here: a condition that was silently left out would give other rows.
+func onlyParameters(query url.Values, known ...string) error {
+	for name := range query {
+		if !slices.Contains(known, name) {
+			return fault.New(fault.CodeInvalidParameter, strconv.Quote(name)+" means nothing here. There are "+strings.Join(known, ", ")+
+				"; conditions on columns are sent to /query.", nil)
+		}
+	}
+	return nil
 }
 
 // parameter returns the value of a query parameter, which may be given once.

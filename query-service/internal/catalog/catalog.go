@@ -96,6 +96,17 @@ func (c *Catalog) Ask(ctx context.Context, t Target, question Question) error {
 	return c.judge(ctx, t, err)
 }
 
+// Inspect puts a question about the target's version itself, which may be in any state but dropped. Errors are those of Ask.
+func (c *Catalog) Inspect(ctx context.Context, t Target, question func(ctx context.Context, db *postgres.Pool, v *Version) error) error {
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	v, err := c.Now().Described(t)
+	if err != nil {
+		return err
+	}
+	return c.judge(ctx, t, question(bounded, c.pool, v))
+}
+
 // confirm returns the error of a question that failed. One that says that the question does not fit the version holds only
 // if the version still is the one to ask: it may fit the next one.
 func (v Asked) confirm(ctx context.Context, db *postgres.Pool, failure error) error {
