@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -36,15 +37,24 @@ var sections = []struct {
 	{"grow", curves},
 }
 
-// Run measures section after section, each with servers of its own, and writes each as soon as it is there: who stops the
-// run keeps what was measured.
-func (a all) Run(ctx context.Context, c *common) error {
+// Run measures section after section and writes each as soon as it is there: who stops the run keeps what was measured.
+// Each section has servers of its own, so that none pays for another's rows; to see that everything runs, one set will do.
+func (a all) Run(ctx context.Context, c *common) (err error) {
 	page, err := a.page()
 	if err != nil {
 		return err
 	}
-	o := c.options()
-	if !c.Quick {
+	o, ask := c.options(), c.ask
+	if c.Quick {
+		r, failed := c.rig()
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, r.Close()) }()
+		ask = func(ctx context.Context, o measure.Options, question measurement) (report.Report, error) {
+			return c.askWith(ctx, r, o, question)
+		}
+	} else {
 		share := a.Budget.Seconds() / usual.Seconds()
 		o.Lasts = max(time.Second, time.Duration(share*float64(o.Lasts)))
 		o.Records = max(100_000, int64(share*float64(o.Records)))
@@ -54,7 +64,7 @@ func (a all) Run(ctx context.Context, c *common) error {
 		if len(a.Only) > 0 && !slices.Contains(a.Only, section.name) {
 			continue
 		}
-		found, err := c.ask(ctx, o, section.question)
+		found, err := ask(ctx, o, section.question)
 		if err != nil {
 			return fmt.Errorf("%s: %w", section.name, err)
 		}

@@ -82,17 +82,26 @@ func complete(found report.Report) error {
 
 // ask measures with servers of its own.
 func (c *common) ask(ctx context.Context, o measure.Options, question measurement) (found report.Report, err error) {
-	r, err := rig.New(rig.Config{Embedded: c.Embedded, Profiles: c.Profiles, Say: say})
+	r, err := c.rig()
 	if err != nil {
 		return found, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	found = report.Report{
+	return c.askWith(ctx, r, o, question)
+}
+
+func (c *common) rig() (*rig.Rig, error) {
+	return rig.New(rig.Config{Embedded: c.Embedded, Profiles: c.Profiles, Say: say})
+}
+
+// askWith measures with servers that may run already.
+func (c *common) askWith(ctx context.Context, r *rig.Rig, o measure.Options, question measurement) (report.Report, error) {
+	found := report.Report{
 		Machine: report.Machine(), Load: report.Load(), Broker: r.BrokerName(), Postgres: postgresVersion(),
 		Go: runtime.Version(), Revision: report.Revision(r.Root()), Began: time.Now(),
 		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Rounds: o.Rounds,
 	}
-	err = question(ctx, r, o, &found)
+	err := question(ctx, r, o, &found)
 	found.Took = time.Since(found.Began)
 	return found, err
 }

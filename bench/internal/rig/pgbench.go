@@ -37,8 +37,8 @@ func (r *Rig) Pgbench(ctx context.Context, db *Database, script string, connecti
 		return LookUps{}, err
 	}
 	cmd := exec.CommandContext(ctx, program, "--no-vacuum", "--protocol=prepared", "--client="+strconv.Itoa(connections), "--jobs=2",
-		"--time="+strconv.Itoa(max(1, int(lasts.Seconds()))), "--file="+file, "--log", "--log-prefix="+filepath.Join(dir, "log"),
-		"--sampling-rate=0.1", db.ReaderURL)
+		"--time="+strconv.Itoa(max(2, int(lasts.Seconds()))), "--file="+file, "--log", "--log-prefix="+filepath.Join(dir, "log"),
+		db.ReaderURL)
 	output, err := cmd.CombinedOutput()
 	if err != nil {
 		return LookUps{}, fmt.Errorf("pgbench: %w\n%.500s", err, output)
