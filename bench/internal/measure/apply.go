@@ -54,12 +54,14 @@ func Apply(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error) 
 		}
 		empty.Contestants = append(empty.Contestants, sinks...)
 	}
+	var first, again []contest.Contestant
 	for _, revision := range o.revisions() {
 		a.revision = revision
 		name := called("consumer-service", revision)
-		empty.Contestants = append(empty.Contestants, contest.Contestant{Name: name, Note: "as shipped: rows and checkpoint in one transaction", Run: a.ours})
-		full.Contestants = append(full.Contestants, contest.Contestant{Name: name, Note: "a new group over a full table", Run: a.replayed})
+		first = append(first, contest.Contestant{Name: name, Note: "as shipped: rows and checkpoint in one transaction", Run: a.ours})
+		again = append(again, contest.Contestant{Name: name, Note: "a new group over a full table", Run: a.replayed})
 	}
+	empty.Contestants, full.Contestants = append(first, empty.Contestants...), append(again, full.Contestants...)
 	return o.runAll(ctx, empty, full)
 }
 
