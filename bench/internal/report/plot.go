@@ -54,6 +54,7 @@ func bars(t contest.Table) ([]byte, error) {
 	}
 	p.Add(chart, whiskers)
 	p.NominalY(names...)
+	p.Y.Min, p.Y.Max = -0.5, float64(len(names))-0.5
 	return svg(p, barHeight*vg.Length(len(names))+2*vg.Centimeter)
 }
 
@@ -93,7 +94,7 @@ func lines(c contest.Curve) ([]byte, error) {
 	if err := plotutil.AddLinePoints(p, drawn...); err != nil {
 		return nil, err
 	}
-	p.Y.Min = 0
+	p.Y.Min, p.Y.Max = 0, 1.3*p.Y.Max // room for the legend
 	return svg(p, 9*vg.Centimeter)
 }
 
