@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,43 @@ func proven(ctx context.Context, tx pgx.Tx, v Version, serving int) error {
 	return nil
 }
 
+// stillProven reports whether everything that the serving version applied since the verification applied to the version
+// too. A record that it alone had to park is a row that readers would miss, and no verification has looked at it (G8). It is
+// asked when both stand still. Where parking more was allowed, or rows are expected to be missing, it says nothing.
+func stillProven(ctx context.Context, tx pgx.Tx, v, serving Version) error {
+	if v.AllowParked {
+		return nil
+	}
+	declared, err := v.declared(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(declared.Declaration.ExpectedDifferences, func(e Expectation) bool { return e.Rows == "missing" }) {
+		return nil
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT p.topic || '/' || p.partition || '@' || p."offset" FROM counterfoil.parked p
+		WHERE p.read_model = $1 AND p.version = $2 AND p.state <> 'discarded'
+			AND EXISTS (SELECT FROM counterfoil.checkpoints c
+				WHERE c.group_id = $3 AND c.topic = p.topic AND c.partition = p.partition AND p."offset" < c.next_offset)
+			AND NOT EXISTS (SELECT FROM counterfoil.parked s
+				WHERE s.read_model = $1 AND s.version = $4 AND s.topic = p.topic AND s.partition = p.partition AND s."offset" = p."offset")
+			AND NOT EXISTS (SELECT FROM jsonb_to_recordset((
+					SELECT report->'positions' FROM counterfoil.verifications
+					WHERE name = $1 AND version = $2 ORDER BY id DESC LIMIT 1)) AS at (topic text, partition integer, next_offset bigint)
+				WHERE at.topic = p.topic AND at.partition = p.partition AND p."offset" < at.next_offset)
+		ORDER BY p.topic, p.partition, p."offset" LIMIT 3`, v.Name, v.Number, serving.Group, serving.Number)
+	if err != nil {
+		return err
+	}
+	parked, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(parked) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: since it was verified, %s parked what %s applied: %s; decide about those records (counterfoil parked list), then compare again: counterfoil readmodel verify %s %d",
+		ErrRefused, v.Label(), serving.Label(), strings.Join(parked, ", "), v.Name, v.Number)
+}
+
 // Verification is the result of the last comparison of a version since it was last built.
 type Verification struct {
 	Against int       `json:"against"` // the version that served then
@@ -132,6 +170,11 @@ func swap(ctx context.Context, conn *pgx.Conn, model string, m Mandate, choose f
 				err = errors.Join(err, errAgain)
 			}
 			return err
+		}
+		if !to.Previous && details == nil { // what was proven, rather than overridden
+			if err := stillProven(ctx, tx, to, serving); err != nil {
+				return err
+			}
 		}
 		if err := replace(ctx, tx, serving, to, m); err != nil {
 			return err

@@ -361,3 +361,32 @@ func (f *fragile) Write(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+func TestG8_WhatOnlyTheNewVersionParkedSinceItWasVerifiedRefusesTheSwitch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.produce(30)
+	w.catchUp("trips/v1")
+	n := w.built(tripsRenamed, renamed(2))
+	w.verify(n)
+	w.produce(5)
+	w.catchUp("trips/v1", "trips/v2")
+	park := func(version int) {
+		exec(t, w.conn, `
+			INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, headers)
+			VALUES ('trips', $1, 'trips', 1, 32, 'parked', 'undecodable', 'why', '', '[]')`, version)
+	}
+	park(n)
+	exec(t, w.conn, `DELETE FROM trips_v2.trips WHERE id = 32 * 2 + 1`)
+	require(t, w.switchTo(n), readmodel.ErrRefused, "trips/1@32", "readmodel verify trips 2")
+	if r := w.verify(n); r.Equal {
+		t.Errorf("a row is missing: %+v", r)
+	}
+	require(t, w.switchTo(n), readmodel.ErrRefused, "differs")
+	park(1)
+	exec(t, w.conn, `DELETE FROM trips_v1.trips WHERE id = 32 * 2 + 1`)
+	w.verify(n)
+	if err := w.switchTo(n); err != nil {
+		t.Error(err)
+	}
+}
