@@ -2,6 +2,7 @@ package readmodel
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -81,8 +82,18 @@ func Checkpoints(ctx context.Context, db Database, group string) ([]Checkpoint, 
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Checkpoint])
 }
 
-// YAML returns the declaration as it is kept in the control tables.
+// YAML returns the declaration as it is kept in the control tables. What is read back from it has the same fingerprint.
 func (d *Declaration) YAML() (string, error) {
-	content, err := yaml.Marshal(d)
-	return string(content), err
+	// The library writes some texts, such as a default that is a tab, so that they are read back as others. Written as
+	// JSON, which is YAML too, they stay what they are.
+	for _, how := range [][]yaml.EncodeOption{nil, {yaml.JSON()}} {
+		content, err := yaml.MarshalWithOptions(d, how...)
+		if err != nil {
+			return "", err
+		}
+		if kept, err := parse(d.Label(), content, nil); err == nil && kept.Fingerprint() == d.Fingerprint() {
+			return string(content), nil
+		}
+	}
+	return "", fmt.Errorf("%s cannot be kept as it is: its YAML is read back as another declaration", d.Label())
 }

@@ -105,3 +105,25 @@ func TestLoad_AnEmptyDirectoryIsAFault(t *testing.T) {
 		t.Error("nothing to do is not an error")
 	}
 }
+
+func TestG7_AStoredDeclarationIsReadBackAsItWas(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"", " ", "\t", "a\tb", "\n", "a\nb\n", "a\r\nb", "\r", ".inf", "-.inf", ".nan", "007", "1e3", "~", "null", "yes",
+		"2001-01-01", "12:30:45", "a: b", "a #c", "#c", "'", "\"", "\\", "{", "[]", "|", "---", "\x01", "\u0085", "\u2028", "é",
+	} {
+		d := &readmodel.Declaration{
+			Name: "m", Version: 1, Path: "/m", Sources: []readmodel.Source{{Topic: "m", Format: "json"}}, Table: "m",
+			Columns:    []readmodel.Column{{Name: "id", Type: "text", From: "$.id"}, {Name: "kind", Type: "text", From: "$.kind", Default: &text}},
+			PrimaryKey: []string{"id"}, Write: readmodel.Insert,
+		}
+		content, err := d.YAML()
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if kept := declare(t, content); kept.Columns[1].Default == nil || *kept.Columns[1].Default != text || kept.Fingerprint() != d.Fingerprint() {
+			t.Errorf("the default %q is read back from\n%s\nas another", text, content)
+		}
+	}
+}
