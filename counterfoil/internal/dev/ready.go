@@ -94,6 +94,7 @@ type summary struct {
 	CommandURL  string   `json:"command_url"`
 	QueryURL    string   `json:"query_url"`
 	ConsumerURL string   `json:"consumer_url"`
+	GRPCAddress string   `json:"grpc_address"`
 	MetricsURLs []string `json:"metrics_urls"`
 	KafkaBroker string   `json:"kafka_broker"`
 	Database    string   `json:"database"`
@@ -103,7 +104,7 @@ type summary struct {
 
 func (s *stack) summary() summary {
 	return summary{
-		Status: "ready", PID: os.Getpid(), CommandURL: s.commandURL, QueryURL: s.queryURL, ConsumerURL: s.consumerURL,
+		Status: "ready", PID: os.Getpid(), CommandURL: s.commandURL, QueryURL: s.queryURL, ConsumerURL: s.consumerURL, GRPCAddress: s.listeners.grpc.Addr().String(),
 		MetricsURLs: s.metricsURLs, KafkaBroker: s.broker, Database: fmt.Sprintf("%s:%d/%s", loopback, s.pg.Port(), database),
 		Data: s.home.dir, Env: s.home.env(),
 	}
@@ -119,6 +120,7 @@ func (s *stack) page(page *show.Page) {
 	page.Fields(
 		show.Field{Name: "  command-service", Value: show.Text(s.commandURL)},
 		show.Field{Name: "  query-service", Value: show.Text(queries)},
+		show.Field{Name: "  gRPC", Value: show.Text(s.listeners.grpc.Addr().String())},
 		show.Field{Name: "  consumer-service", Value: show.Text(s.consumerURL)},
 		show.Field{Name: "  metrics", Value: show.Text(strings.Join(s.metricsURLs, " "))},
 		show.Field{Name: "  broker", Value: show.Text(s.broker)},
