@@ -46,7 +46,7 @@ type Built struct {
 	ReadModel string  `json:"read_model"`
 	Version   int     `json:"version"`
 	State     string  `json:"state"`
-	Records   int64   `json:"records"` // applied while this watched
+	Records   int64   `json:"records"` // that the build has applied, also before this watched
 	Seconds   float64 `json:"seconds"`
 }
 
@@ -167,7 +167,11 @@ func (c *Build) watch(ctx context.Context, p *show.Printer, o *operation, v read
 		}
 	}
 	line.Done()
-	built := Built{ReadModel: v.Name, Version: v.Number, State: string(v.State), Records: pace.total(), Seconds: time.Since(began).Seconds()}
+	progress, err := readmodel.BuildProgress(ctx, o.conn, v)
+	if err != nil {
+		return coded(err)
+	}
+	built := Built{ReadModel: v.Name, Version: v.Number, State: string(v.State), Records: progress.Applied, Seconds: time.Since(began).Seconds()}
 	if err := p.Result(built, built.show); err != nil {
 		return err
 	}
@@ -183,7 +187,7 @@ func (b Built) show(page *show.Page) {
 	case readmodel.Building:
 		page.Line(name, show.Text(fmt.Sprintf("is building; watch it: counterfoil readmodel build %s %d", b.ReadModel, b.Version)))
 	case readmodel.Ready:
-		page.Line(name, show.Text(fmt.Sprintf("is ready (%s records in %s); next: counterfoil readmodel verify %s %d",
+		page.Line(name, show.Text(fmt.Sprintf("is ready (%s records, watched for %s); next: counterfoil readmodel verify %s %d",
 			show.Count(b.Records), show.Duration(time.Duration(b.Seconds*float64(time.Second))), b.ReadModel, b.Version)))
 	default:
 		page.Line(name, show.Text("is "+b.State))

@@ -16,7 +16,6 @@ const (
 
 // pace is how fast a build went lately.
 type pace struct {
-	first   int64
 	samples []sample
 	moved   time.Time // when it last did
 	told    bool      // that it stands still
@@ -29,7 +28,7 @@ type sample struct {
 
 func (p *pace) add(at time.Time, applied int64) {
 	if len(p.samples) == 0 {
-		p.first, p.moved = applied, at
+		p.moved = at
 	} else if applied != p.samples[len(p.samples)-1].applied {
 		p.moved, p.told = at, false
 	}
@@ -37,14 +36,6 @@ func (p *pace) add(at time.Time, applied int64) {
 	for len(p.samples) > 2 && at.Sub(p.samples[0].at) > paceWindow {
 		p.samples = p.samples[1:]
 	}
-}
-
-// total is how many records were applied while this looked.
-func (p *pace) total() int64 {
-	if len(p.samples) == 0 {
-		return 0
-	}
-	return p.samples[len(p.samples)-1].applied - p.first
 }
 
 // rate is how many records a second were applied lately.

@@ -266,8 +266,8 @@ func TestPace_TellsRateAndTimeLeft(t *testing.T) {
 	if got := p.describe(v, readmodel.Progress{Applied: 20_000, Target: 50_000}); got != "trips/v2  40 %  20 000 of 50 000 records  1 000/s  30s left" {
 		t.Errorf("it says %q", got)
 	}
-	if p.total() != 20_000 || p.stands(began.Add(30*time.Second)) {
-		t.Errorf("%d records, or it stands", p.total())
+	if p.stands(began.Add(30 * time.Second)) {
+		t.Error("it stands, though records were applied")
 	}
 	if !p.stands(began.Add(36*time.Second)) || p.stands(began.Add(37*time.Second)) {
 		t.Error("that it stands still is told once")
