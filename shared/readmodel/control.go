@@ -54,11 +54,20 @@ func Versions(ctx context.Context, db Database) ([]Version, error) {
 }
 
 // SetGroup records which group applies records to the version from now on. Its checkpoints then say how far the version
-// is; those of an earlier group stay, and mean nothing while another is recorded.
+// is; those of an earlier group stay, and mean nothing while another is recorded. That another took over is written into the
+// history: the new checkpoints begin below rows that are there already, so they no longer say what readers have seen, and
+// comparisons from before do not count any more (G8).
 func SetGroup(ctx context.Context, db Database, d *Declaration, group string) error {
 	_, err := db.Exec(ctx, `
-		UPDATE counterfoil.read_models SET group_id = $3 WHERE name = $1 AND version = $2 AND group_id <> $3`,
-		d.Name, d.Version, group)
+		WITH before AS (
+			SELECT name, version, group_id FROM counterfoil.read_models
+			WHERE name = $1 AND version = $2 AND group_id <> $3 FOR UPDATE
+		), changed AS (
+			UPDATE counterfoil.read_models m SET group_id = $3 FROM before b WHERE m.name = b.name AND m.version = b.version
+		)
+		INSERT INTO counterfoil.read_model_history (name, version, event, changed_by, details)
+		SELECT name, version, $4, 'consumer-service', jsonb_build_object('from', group_id, 'to', $3::text) FROM before WHERE group_id <> ''`,
+		d.Name, d.Version, group, EventGroup)
 	return err
 }
 

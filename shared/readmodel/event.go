@@ -26,6 +26,7 @@ const (
 	EventVerified = "verified" // it compared equal with the serving version
 	EventDiffers  = "differs"  // it did not
 	EventBuilder  = "builder"  // another process applies records to it
+	EventGroup    = "group"    // another consumer group applies records to it, from the beginning on
 	EventAllowed  = "allowed"  // somebody allowed records that only this version cannot apply
 )
 

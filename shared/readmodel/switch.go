@@ -68,7 +68,7 @@ func proven(ctx context.Context, tx pgx.Tx, v Version, serving int) error {
 	}
 	switch {
 	case verified == nil:
-		return fmt.Errorf("%w: %s was not verified since it was last built; do so first: %s", ErrRefused, v.Label(), cure)
+		return fmt.Errorf("%w: %s was not verified since it was last built, or since a new group replays it or the serving one; do so first: %s", ErrRefused, v.Label(), cure)
 	case verified.Against != serving:
 		return fmt.Errorf("%w: %s was compared with v%d, and v%d serves now; compare again: %s", ErrRefused, v.Label(), verified.Against, serving, cure)
 	case !verified.Equal:
@@ -123,13 +123,14 @@ type Verification struct {
 	At      time.Time `json:"at"`
 }
 
-// LastVerification returns the last comparison of the version since it was last built, or nil where there is none.
+// LastVerification returns the last comparison of the version since it was last built and since the groups of both versions
+// began, or nil where there is none.
 func LastVerification(ctx context.Context, db Database, model string, number int) (*Verification, error) {
 	rows, err := db.Query(ctx, `
 		SELECT against, equal, verified_by, verified_at FROM counterfoil.verifications v
 		WHERE name = $1 AND version = $2 AND verified_at > coalesce((
 			SELECT max(changed_at) FROM counterfoil.read_model_history h
-			WHERE h.name = $1 AND h.version = $2 AND h.event = 'building'), '-infinity')
+			WHERE h.name = $1 AND (h.version = $2 AND h.event IN ('building', 'group') OR h.version = v.against AND h.event = 'group')), '-infinity')
 		ORDER BY id DESC LIMIT 1`, model, number)
 	if err != nil {
 		return nil, err

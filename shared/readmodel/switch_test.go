@@ -390,3 +390,30 @@ func TestG8_WhatOnlyTheNewVersionParkedSinceItWasVerifiedRefusesTheSwitch(t *tes
 		t.Error(err)
 	}
 }
+
+func TestG8_AVerificationFromBeforeANewGroupDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.produce(30)
+	w.catchUp("trips/v1")
+	n := w.built(tripsRenamed, renamed(2))
+	w.verify(n)
+	// Both are replayed by a new group, and have come as far as each other; but the rows of one were there, and of the other not.
+	for version := 1; version <= n; version++ {
+		d := &readmodel.Declaration{Name: "trips", Version: version}
+		for range 2 {
+			if err := readmodel.SetGroup(t.Context(), w.conn, d, d.Group("new")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec(t, w.conn, `INSERT INTO counterfoil.checkpoints (group_id, topic, partition, next_offset) VALUES ($1, 'trips', 0, 5), ($1, 'trips', 1, 5)`, d.Group("new"))
+	}
+	exec(t, w.conn, `DELETE FROM trips_v2.trips WHERE id >= 10`)
+	require(t, w.switchTo(n), readmodel.ErrRefused, "since a new group replays it")
+	if r := w.verify(n); r.Equal {
+		t.Errorf("rows are missing: %+v", r)
+	}
+	if events := scalar[int](t, w.conn, `SELECT count(*)::int FROM counterfoil.read_model_history WHERE event = 'group'`); events != 2 {
+		t.Errorf("%d events say that a group took over; want 2", events)
+	}
+}
