@@ -257,7 +257,7 @@ func TestGRPC_RefusalsSayWhatIsWrong(t *testing.T) {
 		code             codes.Code
 		says             string
 	}{
-		{common, `{"endpoint":"nothing"}`, codes.Unavailable, "nothing"},
+		{common, `{"endpoint":"nothing"}`, codes.NotFound, "no read model \"nothing\""},
 		{common, `{"endpoint":"everything","version":9}`, codes.NotFound, "no version 9"},
 		{common, `{"endpoint":"everything","query":"{\"$fliter\":{}}"}`, codes.InvalidArgument, "$fliter"},
 		{typedV, `{"query":"{\"$filter\":{\"price\":{\"$gt\":\"x\"}}}"}`, codes.InvalidArgument, "$filter.price.$gt"},

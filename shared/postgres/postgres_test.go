@@ -87,7 +87,7 @@ func TestMigrate_ManyAtOnceDoItOnce(t *testing.T) {
 	exec(t, connect(t, db.ReaderURL), `SELECT * FROM counterfoil.checkpoints`)
 }
 
-func TestMigrate_WhatWasParkedBeforeGetsItsClass(t *testing.T) {
+func TestMigrate_WhatWasThereBeforeGetsItsClassAndState(t *testing.T) {
 	t.Parallel()
 	_, conn := newDatabase(t)
 	first, err := os.ReadFile("migrations/0001_control.sql")
@@ -105,8 +105,17 @@ func TestMigrate_WhatWasParkedBeforeGetsItsClass(t *testing.T) {
 		INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, headers)
 		SELECT 'm', 1, 't', 0, n, 'parked', code, '', '', '[]'
 		FROM unnest(ARRAY['undecodable', 'refused-by-database', 'behind-parked', 'discarded']) WITH ORDINALITY AS u (code, n)`)
+	exec(t, conn, `
+		INSERT INTO counterfoil.read_models (name, version, schema_name, table_name, fingerprint, declaration)
+		VALUES ('m', 1, 'm_v1', 'm', '', ''), ('m', 2, 'm_v2', 'm', '', '');
+		INSERT INTO counterfoil.serving (name, version) VALUES ('m', 2)`)
 	if err := postgres.Migrate(t.Context(), conn, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
+	}
+	var states string
+	err = conn.QueryRow(t.Context(), `SELECT string_agg(state, ' ' ORDER BY version) FROM counterfoil.read_models`).Scan(&states)
+	if err != nil || states != "ready serving" {
+		t.Errorf("the versions are %s, error %v", states, err)
 	}
 	rows, err := conn.Query(t.Context(), `SELECT code, class FROM counterfoil.parked ORDER BY "offset"`)
 	if err != nil {

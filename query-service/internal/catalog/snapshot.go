@@ -45,6 +45,9 @@ func (s *Snapshot) Model(name string) *Model {
 	return s.Models[i]
 }
 
+// Lacks reports whether the database answered, and has no model of that name.
+func (s *Snapshot) Lacks(name string) bool { return s.err == nil && s.Model(name) == nil }
+
 // Version returns the version of that number, nil where there is none.
 func (m *Model) Version(number int) *Version {
 	i := slices.IndexFunc(m.Versions, func(v *Version) bool { return v.Number == number })

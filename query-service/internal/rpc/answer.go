@@ -15,6 +15,9 @@ import (
 
 // answer returns the message that the method answers with.
 func (s *Server) answer(ctx context.Context, name string, m method, request *dynamicpb.Message) (proto.Message, error) {
+	if asked := target(m, request).Model; m.verb != "getEndpoints" && s.catalog.Now().Lacks(asked) {
+		return nil, fault.New(fault.CodeNoSuchVersion, fmt.Sprintf("There is no read model %q; getEndpoints names those that there are.", asked), nil)
+	}
 	switch m.verb {
 	case "count":
 		n, v, err := s.reader.Count(ctx, target(m, request), []byte(text(request, "query")))
@@ -54,8 +57,11 @@ func target(m method, request *dynamicpb.Message) catalog.Target {
 	if m.typed != nil {
 		return catalog.Target{Model: m.typed.declaration.Name, Number: m.typed.version}
 	}
-	version := request.Get(m.input.Fields().ByName("version")).Uint()
-	return catalog.Target{Model: text(request, "endpoint"), Number: int(version)}
+	fields := m.input.Fields()
+	if fields.ByName("endpoint") == nil {
+		return catalog.Target{}
+	}
+	return catalog.Target{Model: text(request, "endpoint"), Number: int(request.Get(fields.ByName("version")).Uint())}
 }
 
 // query returns the rows as records. The version that answers may be newer than the schema that the call came in with, so
