@@ -29,11 +29,12 @@ type Applier struct {
 	columns     []readmodel.Column // that rows are written to
 	primary     []int              // indexes of the primary key's columns
 	insert      string             // takes an array for each column
-	differing   string             // takes the same, returns how many rows say something else than the array's
+	comparing   string             // takes the same, returns how many rows are there and how many of those differ
 	strict      atomic.Bool        // see allowed
 
 	mu       sync.Mutex
 	holds    map[kafka.Partition]bool   // partitions that may have parked records; see held
+	repeated map[kafka.Partition]bool   // partitions whose last batch was there already; see repeating
 	inserts  map[kafka.Partition]int    // how many more batches are inserted rather than copied
 	discards map[position.Position]bool // records that shall not apply; replaced whole, never changed
 }
@@ -42,8 +43,8 @@ type Applier struct {
 func New(pool *pgxpool.Pool, d *readmodel.Declaration, group string) *Applier {
 	return &Applier{
 		Ledger: Ledger{pool, group}, declaration: d, decoder: newDecoder(d),
-		columns: stored(d), primary: primary(d), insert: insertSQL(d), differing: differingSQL(d),
-		holds: map[kafka.Partition]bool{}, inserts: map[kafka.Partition]int{}, discards: map[position.Position]bool{},
+		columns: stored(d), primary: primary(d), insert: insertSQL(d), comparing: comparingSQL(d),
+		holds: map[kafka.Partition]bool{}, inserts: map[kafka.Partition]int{}, repeated: map[kafka.Partition]bool{}, discards: map[position.Position]bool{},
 	}
 }
 
@@ -93,6 +94,10 @@ type item struct {
 	values []any
 	fault  *fault.Error
 	state  string // of its row in counterfoil.parked, where it is set aside
+}
+
+func (i item) partition() kafka.Partition {
+	return kafka.Partition{Topic: i.record.Position.Topic, Number: i.record.Position.Partition}
 }
 
 func (a *Applier) item(record kafka.Record) item {

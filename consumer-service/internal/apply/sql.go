@@ -18,9 +18,9 @@ func insertSQL(d *readmodel.Declaration) string {
 		table(d), names("", columnNames(d)), unnest(d))
 }
 
-// differingSQL returns the query that counts rows whose payload, which is what comes from the record's value, is not that
-// of the array's row with the same primary key; "" where rows can change or have no payload.
-func differingSQL(d *readmodel.Declaration) string {
+// comparingSQL returns the query that counts the arrays' rows whose primary key is there, and those of them whose payload,
+// which is what comes from the record's value, is another; "" where rows can change or have no payload.
+func comparingSQL(d *readmodel.Declaration) string {
 	if d.Write == readmodel.Upsert {
 		return ""
 	}
@@ -33,8 +33,15 @@ func differingSQL(d *readmodel.Declaration) string {
 	if len(payload) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(`SELECT count(*) FROM %s AS given (%s) JOIN %s AS kept USING (%s) WHERE (%s) IS DISTINCT FROM (%s)`,
-		unnest(d), names("", columnNames(d)), table(d), names("", d.PrimaryKey), names("given.", payload), names("kept.", payload))
+	var same []string
+	for _, column := range d.PrimaryKey {
+		same = append(same, "kept."+postgres.Identifier(column)+" = given."+postgres.Identifier(column))
+	}
+	// OFFSET 0 keeps PostgreSQL from joining otherwise than by one look-up for each row: for a batch of thousands it would
+	// read the whole table, up to a million rows.
+	return fmt.Sprintf(`SELECT count(*), count(*) FILTER (WHERE (%s) IS DISTINCT FROM (%s)) FROM %s AS given (%s)
+		CROSS JOIN LATERAL (SELECT * FROM %s AS kept WHERE %s OFFSET 0) AS kept`,
+		names("given.", payload), names("kept.", payload), unnest(d), names("", columnNames(d)), table(d), strings.Join(same, " AND "))
 }
 
 func table(d *readmodel.Declaration) string { return postgres.Identifier(d.Schema(), d.Storage()) }
