@@ -141,7 +141,7 @@ func (db *database) checkpoint(group, next string) {
 // take makes the group the one that applies records to the version.
 func (db *database) take(group string) {
 	db.t.Helper()
-	db.as(db.WriterURL, func(ctx context.Context, conn *pgx.Conn) error {
+	db.as(db.OwnerURL, func(ctx context.Context, conn *pgx.Conn) error {
 		return readmodel.SetGroup(ctx, conn, db.declaration, group)
 	})
 }
