@@ -303,3 +303,30 @@ func TestG8_WhateverIsKilledTheVersionGoesOn(t *testing.T) {
 		}
 	}
 }
+
+func TestG7_TwoBuildsHaveTheSameHash(t *testing.T) {
+	t.Parallel()
+	s := stack.Own(t, stack.Config{})
+	s.AwaitRows(t, int64(len(postMany(t, s, 200, 8))))
+	o := newOperator(t, s, timestampV2)
+	build := func(version string) (hash string) {
+		t.Helper()
+		o.must(0, "migrate", "timestamp")
+		o.must(0, "build", "timestamp", version)
+		var report struct {
+			Equal bool
+			Hash  string
+			Rows  any
+		}
+		result := o.must(0, "verify", "timestamp", version, "-o", "json")
+		if err := json.Unmarshal([]byte(result.Stdout), &report); err != nil || !report.Equal || report.Hash == "" {
+			t.Fatalf("the comparison says %s, %v", result.Stdout, err)
+		}
+		return report.Hash
+	}
+	first := build("2")
+	o.must(0, "drop", "timestamp", "2", "--force")
+	if second := build("3"); second != first {
+		t.Errorf("the hashes are %s and %s", first, second)
+	}
+}
