@@ -35,7 +35,7 @@ func TestDrop_SparesWhatServesAndWhatARollbackNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.requireStates("1 retired, 2 serving")
-	_, err := readmodel.Rollback(t.Context(), w.conn, "trips", mandate)
+	_, err := readmodel.Rollback(t.Context(), w.conn, "trips", 0, mandate)
 	require(t, err, readmodel.ErrRefused)
 	if rows := scalar[int](t, w.conn, `SELECT count(*) FROM trips_v1.trips`); rows != 60 {
 		t.Errorf("%d rows are left of a version that is only retired", rows)

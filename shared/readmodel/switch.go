@@ -24,8 +24,13 @@ type Switched struct {
 func Switch(ctx context.Context, conn *pgx.Conn, model string, to int, override string, m Mandate) (Switched, error) {
 	return swap(ctx, conn, model, m, func(tx pgx.Tx, serving int) (Version, any, error) {
 		v, err := lockVersion(ctx, tx, model, to)
-		if err != nil || v.Previous || v.Serving() {
+		if err != nil || v.Serving() {
 			return v, nil, err
+		}
+		if v.Previous {
+			if unproven, err := overridden(ctx, tx, v); err != nil || !unproven {
+				return v, nil, err
+			}
 		}
 		if v.State != Ready {
 			return v, nil, fmt.Errorf("%w: %s is %s, not ready; %s", ErrRefused, v.Label(), v.State, toReady(v))
@@ -37,10 +42,25 @@ func Switch(ctx context.Context, conn *pgx.Conn, model string, to int, override 
 	})
 }
 
-// Rollback makes the version serve that served before. It was proven when it began to, and stayed current since.
-func Rollback(ctx context.Context, conn *pgx.Conn, model string, m Mandate) (Switched, error) {
+// overridden reports whether the version last came to serve by an override, and so without proof.
+func overridden(ctx context.Context, tx pgx.Tx, v Version) (bool, error) {
+	return holds(ctx, tx, `
+		SELECT coalesce((SELECT details ? 'override' FROM counterfoil.read_model_history
+			WHERE name = $1 AND version = $2 AND event = $3 ORDER BY id DESC LIMIT 1), false)`, v.Name, v.Number, string(Serving))
+}
+
+// Rollback makes the version serve that served before. It stayed current since. Where to names the version it does nothing
+// once that one serves, so that it can be repeated; with 0 a second rollback goes forward again.
+func Rollback(ctx context.Context, conn *pgx.Conn, model string, to int, m Mandate) (Switched, error) {
 	return swap(ctx, conn, model, m, func(tx pgx.Tx, serving int) (Version, any, error) {
+		if to != 0 && to == serving {
+			v, err := lockVersion(ctx, tx, model, to)
+			return v, nil, err
+		}
 		v, err := oneVersion(ctx, tx, `name = $1 AND previous FOR UPDATE`, model)
+		if err == nil && to != 0 && v.Number != to {
+			return v, nil, fmt.Errorf("%w: %s served before, not v%d; switch to that one: counterfoil readmodel switch %s --to %d", ErrRefused, v.Label(), to, model, to)
+		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			return v, nil, fmt.Errorf("%w: no version of %s served before, or it was retired; switch to another: counterfoil readmodel switch %s --to N", ErrRefused, model, model)
 		}

@@ -107,7 +107,7 @@ func TestG8_RollbackIsTheSameStepTowardsTheVersionBefore(t *testing.T) {
 	w := newWorld(t)
 	w.produce(30)
 	w.catchUp("trips/v1")
-	_, err := readmodel.Rollback(t.Context(), w.conn, "trips", mandate)
+	_, err := readmodel.Rollback(t.Context(), w.conn, "trips", 0, mandate)
 	require(t, err, readmodel.ErrRefused, "no version of trips served before")
 	n := w.built(tripsRenamed, renamed(2))
 	w.verify(n)
@@ -118,7 +118,7 @@ func TestG8_RollbackIsTheSameStepTowardsTheVersionBefore(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.requireStates("1 ready previous, 2 serving")
-		done, err := readmodel.Rollback(t.Context(), w.conn, "trips", mandate)
+		done, err := readmodel.Rollback(t.Context(), w.conn, "trips", 0, mandate)
 		if err != nil || done != (readmodel.Switched{From: 2, To: 1}) {
 			t.Fatalf("%+v, %v", done, err)
 		}
@@ -127,6 +127,45 @@ func TestG8_RollbackIsTheSameStepTowardsTheVersionBefore(t *testing.T) {
 	again := w.connect()
 	if served := scalar[string](t, again, `SELECT split_part(current_setting('search_path'), ',', 1)`); served != "trips_v1" {
 		t.Errorf("a name without its schema means %s", served)
+	}
+}
+
+func TestRollback_ThatNamesItsVersionCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.produce(30)
+	w.catchUp("trips/v1")
+	n := w.built(tripsRenamed, renamed(2))
+	w.verify(n)
+	if err := w.switchTo(n); err != nil {
+		t.Fatal(err)
+	}
+	_, err := readmodel.Rollback(t.Context(), w.conn, "trips", 7, mandate)
+	require(t, err, readmodel.ErrRefused, "trips/v1 served before, not v7")
+	for range 3 {
+		if _, err := readmodel.Rollback(t.Context(), w.conn, "trips", 1, mandate); err != nil {
+			t.Fatal(err)
+		}
+		w.requireStates("1 serving, 2 ready previous")
+	}
+}
+
+func TestG8_WhatServedByAnOverrideNeedsProofToServeAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.produce(30)
+	w.catchUp("trips/v1")
+	n := w.built(tripsRenamed, renamed(2))
+	if _, err := readmodel.Switch(t.Context(), w.conn, "trips", n, "the old one is worse", mandate); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readmodel.Rollback(t.Context(), w.conn, "trips", 1, mandate); err != nil {
+		t.Fatal(err)
+	}
+	require(t, w.switchTo(n), readmodel.ErrRefused, "not verified")
+	w.verify(n)
+	if err := w.switchTo(n); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -57,6 +57,7 @@ type Rollback struct {
 	target.Servers `embed:""`
 	Author         `embed:""`
 	Model          string `arg:"" help:"Name of the read model."`
+	To             string `help:"Number of the version that served before; where it serves already nothing happens, so that this can be repeated." placeholder:"N"`
 }
 
 // Help is shown by --help.
@@ -64,20 +65,29 @@ func (*Rollback) Help() string {
 	return `Examples:
 
     counterfoil readmodel rollback trips --reason "fares are wrong"
+    counterfoil readmodel rollback trips --to 1
 
 It makes the version serve that served before, which stayed current since; it needs no verification. Once more goes forward
-again. The exit code is 3 when the version is behind, 6 when there is none, and 7 while somebody else is at work on the model.
+again, unless --to says where to, as scripts should. The exit code is 3 when the version is behind, 6 when there is none, and
+7 while somebody else is at work on the model.
 ` + steps
 }
 
 // Run goes back.
 func (c *Rollback) Run(ctx context.Context, p *show.Printer) error {
+	to := 0
+	if c.To != "" {
+		var err error
+		if to, err = parseNumber(c.To); err != nil {
+			return err
+		}
+	}
 	o, err := open(ctx, c.Servers, p, "readmodel rollback "+c.Model, c.Author)
 	if err != nil {
 		return err
 	}
 	defer o.close(ctx)
-	done, err := readmodel.Rollback(ctx, o.conn, c.Model, c.mandate())
+	done, err := readmodel.Rollback(ctx, o.conn, c.Model, to, c.mandate())
 	if err != nil {
 		return coded(err)
 	}
