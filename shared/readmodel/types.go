@@ -126,6 +126,9 @@ func unquote(raw string) (string, error) {
 			return inner, nil
 		}
 	}
+	if !exact(raw) {
+		return "", errUnkeepable
+	}
 	var text string
 	if err := json.Unmarshal([]byte(raw), &text); err != nil {
 		return "", errors.New("is not a string")
@@ -212,7 +215,7 @@ func arrayOf[T any](values []any, nullable bool) any {
 
 func parseText(text string) (any, error) {
 	if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		return nil, errors.New("has a NUL or broken UTF-8, which PostgreSQL cannot keep")
+		return nil, errUnkeepable
 	}
 	return text, nil
 }
@@ -314,10 +317,13 @@ func parseDate(text string) (any, error) {
 	return pgtype.Date{Time: at, Valid: true}, nil
 }
 
-// parseJSON reads JSON that PostgreSQL can keep: it has no NUL in strings.
+// parseJSON reads JSON that PostgreSQL can keep.
 func parseJSON(text string) (any, error) {
-	if !json.Valid([]byte(text)) || !utf8.ValidString(text) {
+	switch {
+	case !json.Valid([]byte(text)):
 		return nil, errors.New("is not JSON")
+	case !exact(text):
+		return nil, errUnkeepable
 	}
 	return text, nil
 }

@@ -53,6 +53,17 @@ func TestTypes_TakeWhatTheyCanKeepAndNothingElse(t *testing.T) {
 		{"text", `"a\u00e4\n"`, `"aä\n"`, ""},
 		{"text", `""`, `""`, ""},
 		{"text", `"\u0000"`, "", "NUL"},
+		{"text", `"\ud83d\ude00 \\ud800 \ufffd �"`, `"😀 \\ud800 � �"`, ""},
+		{"text", `"\ud800"`, "", "surrogate"},
+		{"text", `"\udc00"`, "", "surrogate"},
+		{"text", `"\udc00\ud800"`, "", "surrogate"},
+		{"text", `"\ud800x\udc00"`, "", "surrogate"},
+		{"text", `"\ud800\ud800\udc00"`, "", "surrogate"},
+		{"text", `"\ud800\\\udc00"`, "", "surrogate"},
+		{"text", `"\\\ud800"`, "", "surrogate"},
+		{"text", "\"\xff\"", "", "broken UTF-8"},
+		{"text", "\"\xed\xa0\x80\"", "", "broken UTF-8"},
+		{"text", "\"a\xe2\x82\"", "", "broken UTF-8"},
 		{"text", `1`, "", "is not a string"},
 		{"text", `{}`, "", "is not a string"},
 		{"bool", `true`, `true`, ""},
@@ -110,6 +121,11 @@ func TestTypes_TakeWhatTheyCanKeepAndNothingElse(t *testing.T) {
 		{"jsonb", `{"a": [1, null]}`, `{"a": [1, null]}`, ""},
 		{"jsonb", `null`, `null`, ""},
 		{"jsonb", `"text"`, `"text"`, ""},
+		{"jsonb", `["\ud83d\ude00","\\u0000"]`, `["\ud83d\ude00","\\u0000"]`, ""},
+		{"jsonb", `{"a":["\u0000"]}`, "", "NUL"},
+		{"jsonb", `{"\uDBFF":1}`, "", "surrogate"},
+		{"jsonb", "[\"\xc0\xaf\"]", "", "broken UTF-8"},
+		{"uuid", `"7f3c0c56-8d2a-4b8e-9c52-1f2b6f7b8a\ud800"`, "", "surrogate"},
 		{"bytea", `"AP8="`, `"AP8="`, ""},
 		{"bytea", `""`, `""`, ""},
 		{"bytea", `"AP8"`, "", "base64"},
@@ -181,6 +197,10 @@ func FuzzParseJSON(f *testing.F) {
 					t.Errorf("%s %q: %v", kind, raw, err)
 				}
 				continue
+			}
+			const replaced = "\uFFFD"
+			if sent := strings.Count(raw, replaced) + strings.Count(strings.ToLower(raw), `\ufffd`); strings.Count(once, replaced) > sent {
+				t.Errorf("%s %q is answered as %q: something else was put in", kind, raw, once)
 			}
 			if !json.Valid([]byte(once)) {
 				t.Errorf("%s %q is answered as %q, which is no JSON", kind, raw, once)

@@ -1,11 +1,14 @@
 package apply_test
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/position"
 )
@@ -100,5 +103,62 @@ func TestApply_AKeyNamesItsRowByValueNotByText(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// PostgreSQL has no place for these. A row with U+FFFD in their place would be a row of something that nobody sent.
+func TestG5_WhatNoRowCanHoldIsParkedAsItIs(t *testing.T) {
+	t.Parallel()
+	const hold = `
+name: hostile
+source: {topic: all, format: json}
+key: id
+columns:
+  - {name: id, type: text, from: $.id}
+  - {name: doc, type: jsonb, from: $.doc, nullable: true}
+  - {name: said, type: text, from: $headers.said, nullable: true}
+primary_key: [id]
+write: %s
+`
+	hostile := []kafka.Record{
+		{Key: []byte("\xff"), Value: []byte("{\"id\":\"\xff\"}")},
+		{Key: []byte("�"), Value: []byte("{\"id\":\"\xff\"}")},
+		{Key: []byte("\xed\xa0\x80"), Value: []byte(`{"id":"\ud800"}`)},
+		{Key: []byte("\xfe"), Value: []byte(`{"id":"�"}`)},
+		{Value: []byte(`{"id":"\udc00\ud800"}`)},
+		{Value: []byte(`{"id":"a\u0000"}`)},
+		{Value: []byte(`{"id":"b","doc":["\udfff"]}`)},
+		{Value: []byte(`{"id":"c","doc":{"\u0000":1}}`)},
+		{Value: []byte("{\"id\":\"d\",\"doc\":\"\xe2\x82\"}")},
+		{Value: []byte(`{"id":"e"}`), Headers: []kafka.Header{{Key: "said", Value: []byte("\xc0\x80")}}},
+	}
+	whole := []kafka.Record{
+		{Key: []byte("�"), Value: []byte(`{"id":"\ufffd","doc":"�"}`)}, // which somebody sent
+		{Key: []byte("😀"), Value: []byte(`{"id":"\ud83d\ude00","doc":["\ud83d\ude00","\\u0000"]}`)},
+	}
+	for _, write := range []string{"insert", "upsert"} {
+		s := newStore(t, fmt.Sprintf(hold, write))
+		records := slices.Concat(whole, hostile)
+		for i := range records {
+			records[i].Position = position.Position{Topic: "all", Offset: int64(i)}
+			records[i].Timestamp = time.UnixMilli(1_700_000_000_000).UTC()
+		}
+		result := s.apply("g", records)
+		if result.Applied != len(whole) {
+			t.Errorf("%s: %d applied, want %d", write, result.Applied, len(whole))
+		}
+		for i, p := range result.Parked {
+			if p.Fault.Code != fault.CodeImpossibleValue && p.Fault.Code != fault.CodeKeyMismatch {
+				t.Errorf("%s: %q is parked for %v", write, p.Record.Value, p.Fault)
+			}
+			var value []byte
+			err := s.owner.QueryRow(t.Context(), `SELECT value FROM counterfoil.parked WHERE "offset" = $1`, p.Record.Position.Offset).Scan(&value)
+			if err != nil || !bytes.Equal(value, p.Record.Value) {
+				t.Errorf("%s: record %d is parked as %q, %v, want %q", write, i, value, err, p.Record.Value)
+			}
+		}
+		if len(result.Parked) != len(hostile) {
+			t.Errorf("%s: %d parked, want %d; stored is %s", write, len(result.Parked), len(hostile), s.rows())
+		}
 	}
 }
