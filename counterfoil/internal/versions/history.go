@@ -31,11 +31,7 @@ differs, builder (another process fills it) or allowed (parked records are).`
 
 // Run shows the history.
 func (c *History) Run(ctx context.Context, p *show.Printer) error {
-	finder, err := c.Finder()
-	if err != nil {
-		return err
-	}
-	pool, _, err := finder.OpenDatabase(ctx, c.DBURL)
+	pool, err := c.OpenDatabase(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -71,19 +71,14 @@ func (c *Plan) Run(ctx context.Context, p *show.Printer) error {
 	if err != nil {
 		return err
 	}
-	pool, _, err := finder.OpenDatabase(ctx, c.DBURL)
+	servers, err := c.Open(ctx, p)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	admin, _, err := finder.OpenBroker(c.Broker)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = admin.Close() }()
+	defer servers.Close()
 	var all []Planned
 	for _, d := range declarations {
-		planned, err := planOne(ctx, pool, admin, d)
+		planned, err := planOne(ctx, servers.Pool, servers.Admin, d)
 		if err != nil {
 			return coded(err)
 		}
