@@ -195,7 +195,7 @@ func TestCommands_TakeAVersionThroughItsLife(t *testing.T) {
 	if len(overviews) != 2 || overviews[0].State != "dropped" || overviews[0].Lag != nil || *overviews[1].Lag != 0 || overviews[1].Bytes == 0 {
 		t.Errorf("the status is %+v", overviews)
 	}
-	requireText(t, s.run(0, "history", "trips"), "serving", "alice", "nicer", "replaced", `{"by":2}`, "allowed", "why", "verified", "retired", "dropped", "bob")
+	requireText(t, s.run(0, "history", "trips"), "serving", "alice", "nicer", "replaced", "by v2", "allowed", "why", "verified", "against v1, hash ", "rows 20", "records 20", "rollback", "retired", "dropped", "bob")
 	events := decode[[]readmodel.Event](t, s.run(0, "history", "-ojson"))
 	if len(events) < 10 || events[0].Event != "serving" || events[0].At.IsZero() {
 		t.Errorf("the history is %+v", events)
