@@ -19,26 +19,31 @@ const usual = 30 * time.Minute
 
 // all measures everything and writes the page.
 type all struct {
-	Budget time.Duration `default:"30m" help:"About how long it may take: turns get shorter and topics smaller, or longer and larger."`
+	Budget time.Duration `default:"30m" help:"About how long it may take: turns get shorter and topics smaller, or longer and larger, and rounds fewer where time runs out."`
 	Only   []string      `enum:"ingest,apply,rebuild,read,visible,grow" help:"Only these sections of the page, separated by commas." placeholder:"SECTION"`
 	Page   string        `default:"docs/performance.md" help:"Page whose sections are replaced, from the repository's folder."`
 }
 
-// sections are the page's, in its order.
-var sections = []struct {
+// section is a part of the page.
+type section struct {
 	name     string
 	question measurement
-}{
-	{"ingest", tables(measure.Ingest)},
-	{"apply", tables(measure.Apply)},
-	{"rebuild", tables(measure.Rebuild)},
-	{"read", tables(measure.Read)},
-	{"visible", tables(measure.Visible)},
-	{"grow", curves},
+	part     int // of the time, beside the others'
 }
 
-// Run measures section after section and writes each as soon as it is there: who stops the run keeps what was measured.
-// Each section has servers of its own, so that none pays for another's rows; to see that everything runs, one set will do.
+// sections are the page's, in its order.
+var sections = []section{
+	{"ingest", tables(measure.Ingest), 10},
+	{"apply", tables(measure.Apply), 14},
+	{"rebuild", tables(measure.Rebuild), 14},
+	{"read", tables(measure.Read), 11},
+	{"visible", tables(measure.Visible), 3},
+	{"grow", curves, 10},
+}
+
+// Run measures section after section and writes each as soon as it is there: who stops the run keeps what was measured. What
+// fails stands in its section and is an error in the end; the others go on. Each section has servers of its own, so that
+// none pays for another's rows; to see that everything runs, one set will do.
 func (a all) Run(ctx context.Context, c *common) (err error) {
 	page, err := a.page()
 	if err != nil {
@@ -55,21 +60,30 @@ func (a all) Run(ctx context.Context, c *common) (err error) {
 			return c.askWith(ctx, r, o, question)
 		}
 	} else {
-		share := a.Budget.Seconds() / usual.Seconds()
-		o.Lasts = max(time.Second, time.Duration(share*float64(o.Lasts)))
-		o.Records = max(100_000, int64(share*float64(o.Records)))
+		o = sized(o, a.Budget)
 	}
+	chosen := slices.DeleteFunc(slices.Clone(sections), func(s section) bool { return len(a.Only) > 0 && !slices.Contains(a.Only, s.name) })
+	end := time.Now().Add(budgetOf(chosen, a.Budget))
 	var failed []string
-	for _, section := range sections {
-		if len(a.Only) > 0 && !slices.Contains(a.Only, section.name) {
-			continue
+	for i, s := range chosen {
+		if !c.Quick {
+			now := time.Now()
+			o.Deadline = now.Add(firstShare(chosen[i:], end.Sub(now)))
+			say("%s, until %s", s.name, o.Deadline.Format(time.TimeOnly))
 		}
-		found, err := ask(ctx, o, section.question)
+		found, err := ask(ctx, o, s.question)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", section.name, err)
+			found.Failures = append(found.Failures, err.Error())
+			say("%s: failed: %v", s.name, err)
 		}
-		found.Command = fmt.Sprintf("go run ./bench %s --rounds %d --duration %s --records %d", section.name, o.Rounds, o.Lasts, o.Records)
-		if err := report.Update(page, section.name, found); err != nil {
+		found.Command = fmt.Sprintf("go run ./bench %s --duration %s --records %d", s.name, o.Lasts, o.Records)
+		if c.Peers {
+			found.Command += " --peers"
+		}
+		if err := report.Update(page, s.name, found); err != nil {
 			return err
 		}
 		failed = append(failed, found.Failed()...)
@@ -78,6 +92,31 @@ func (a all) Run(ctx context.Context, c *common) (err error) {
 		return fmt.Errorf("dropped out:\n  %s", strings.Join(failed, "\n  "))
 	}
 	return nil
+}
+
+// sized returns options for a budget: turns and topics of its size, within what means anything and can be waited for.
+func sized(o measure.Options, budget time.Duration) measure.Options {
+	share := budget.Seconds() / usual.Seconds()
+	o.Lasts = max(time.Second, time.Duration(share*float64(o.Lasts)).Round(100*time.Millisecond))
+	o.Records = min(5_000_000, max(100_000, int64(share*float64(o.Records))))
+	return o
+}
+
+// budgetOf returns the part of the budget that these of all sections have.
+func budgetOf(some []section, budget time.Duration) time.Duration {
+	return budget * time.Duration(parts(some)) / time.Duration(parts(sections))
+}
+
+// firstShare returns how much of what is left the first of the sections has: what one saves, all others share.
+func firstShare(left []section, rest time.Duration) time.Duration {
+	return rest * time.Duration(left[0].part) / time.Duration(parts(left))
+}
+
+func parts(of []section) (sum int) {
+	for _, s := range of {
+		sum += s.part
+	}
+	return sum
 }
 
 // page returns where the page is.

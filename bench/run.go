@@ -59,8 +59,11 @@ func (grow) Run(ctx context.Context, c *common) error { return c.show(ctx, curve
 // show measures and writes the report. What dropped out is an error, once the report is written.
 func (c *common) show(ctx context.Context, question measurement) error {
 	found, err := c.ask(ctx, c.options(), question)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
-		return err
+		found.Failures = append(found.Failures, err.Error())
 	}
 	write := found.Text
 	if c.Output == "json" {
@@ -99,7 +102,7 @@ func (c *common) askWith(ctx context.Context, r *rig.Rig, o measure.Options, que
 	found := report.Report{
 		Machine: report.Machine(), Load: report.Load(), Broker: r.BrokerName(), Postgres: postgresVersion(),
 		Go: runtime.Version(), Revision: report.Revision(r.Root()), Began: time.Now(),
-		Command: "go run ./bench " + strings.Join(os.Args[1:], " "), Rounds: o.Rounds,
+		Command: "go run ./bench " + strings.Join(os.Args[1:], " "),
 	}
 	err := question(ctx, r, o, &found)
 	found.Took = time.Since(found.Began)

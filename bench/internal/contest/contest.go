@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Sample holds what one round of one contestant showed, by the keys in Metrics.
@@ -15,9 +16,10 @@ type Sample map[string]float64
 
 // A Contestant does the work once per round.
 type Contestant struct {
-	Name string
-	Note string // what it is, for those who read the table
-	Run  func(ctx context.Context) (Sample, error)
+	Name    string
+	Note    string // what it is, for those who read the table
+	Against string // name of the contestant that it is compared with instead of the contest's baseline; "" for the baseline
+	Run     func(ctx context.Context) (Sample, error)
 }
 
 // A Contest is a table to be filled.
@@ -26,14 +28,35 @@ type Contest struct {
 	Title       string
 	Baseline    string // name of the contestant that counts as 1.00; "" where there is nothing to compare
 	Contestants []Contestant
+	Target      bool // something is promised here: it gets twice the time of others, and more rounds where there is time
+}
+
+// Pace says how many rounds there are. Without a deadline it is Rounds. With one, at least one round is run, and none is
+// begun that would end too late if it took as long as the last; those with a target go on up to Most.
+type Pace struct {
+	Rounds, Most int
+	Deadline     time.Time // zero for none
+}
+
+// Another reports whether one more round is to be run after those that were, the last of which took so long.
+func (p Pace) Another(were int, took time.Duration, target bool) bool {
+	if p.Deadline.IsZero() || were == 0 {
+		return were < max(1, p.Rounds)
+	}
+	limit := p.Rounds
+	if target {
+		limit = max(p.Rounds, p.Most)
+	}
+	return were < limit && !time.Now().Add(took).After(p.Deadline)
 }
 
 // Row is what a contestant showed.
 type Row struct {
 	Name    string   `json:"name"`
 	Note    string   `json:"note,omitempty"`
-	Samples []Sample `json:"samples"`          // one for each round
-	Failed  string   `json:"failed,omitempty"` // why it dropped out
+	Against string   `json:"against,omitempty"` // whom it is compared with, where that is not the baseline
+	Samples []Sample `json:"samples"`           // one for each round
+	Failed  string   `json:"failed,omitempty"`  // why it dropped out
 }
 
 // Table is what a contest showed.
@@ -41,36 +64,48 @@ type Table struct {
 	ID       string `json:"id"`
 	Title    string `json:"title"`
 	Baseline string `json:"baseline,omitempty"`
+	Note     string `json:"note,omitempty"`
+	Rounds   int    `json:"rounds"`
 	Rows     []Row  `json:"rows"`
 }
 
-// Run runs the contest for a number of rounds. A contestant that fails drops out and its row says why; only the end of
-// ctx is an error.
-func (c Contest) Run(ctx context.Context, rounds int, say func(format string, args ...any)) (Table, error) {
+// Run runs the contest at that pace. A contestant that fails drops out and its row says why; only the end of ctx is an
+// error.
+func (c Contest) Run(ctx context.Context, pace Pace, say func(format string, args ...any)) (Table, error) {
 	table := Table{ID: c.ID, Title: c.Title, Baseline: c.Baseline}
 	for _, contestant := range c.Contestants {
-		table.Rows = append(table.Rows, Row{Name: contestant.Name, Note: contestant.Note})
+		table.Rows = append(table.Rows, Row{Name: contestant.Name, Note: contestant.Note, Against: contestant.Against})
 	}
-	for round := range rounds {
-		for _, i := range order(len(c.Contestants), round) {
-			row := &table.Rows[i]
-			if row.Failed != "" {
-				continue
-			}
-			sample, err := c.Contestants[i].Run(ctx)
-			if ctx.Err() != nil {
-				return table, ctx.Err()
-			}
-			if err != nil {
-				row.Failed = err.Error()
-				say("%s, round %d of %d, %s: failed: %v", c.ID, round+1, rounds, row.Name, err)
-				continue
-			}
-			row.Samples = append(row.Samples, sample)
-			say("%s, round %d of %d, %s: %s", c.ID, round+1, rounds, row.Name, brief(sample))
+	for took := time.Duration(0); pace.Another(table.Rounds, took, c.Target); table.Rounds++ {
+		began := time.Now()
+		if err := c.round(ctx, &table, say); err != nil {
+			return table, err
 		}
+		took = time.Since(began)
 	}
 	return table, nil
+}
+
+// round has everyone who did not drop out take a turn.
+func (c Contest) round(ctx context.Context, table *Table, say func(format string, args ...any)) error {
+	for _, i := range order(len(c.Contestants), table.Rounds) {
+		row := &table.Rows[i]
+		if row.Failed != "" {
+			continue
+		}
+		sample, err := c.Contestants[i].Run(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			row.Failed = err.Error()
+			say("%s, round %d, %s: failed: %v", c.ID, table.Rounds+1, row.Name, err)
+			continue
+		}
+		row.Samples = append(row.Samples, sample)
+		say("%s, round %d, %s: %s", c.ID, table.Rounds+1, row.Name, brief(sample))
+	}
+	return nil
 }
 
 // order returns the order of a round: each begins one further, and every other one goes backwards.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestRun_EveryoneTakesTurnsInEveryRound(t *testing.T) {
@@ -17,7 +19,7 @@ func TestRun_EveryoneTakesTurnsInEveryRound(t *testing.T) {
 		}}
 	}
 	table, err := Contest{Baseline: "a", Contestants: []Contestant{contestant("a", 1), contestant("b", 1), contestant("c", 1)}}.
-		Run(t.Context(), 3, t.Logf)
+		Run(t.Context(), Pace{Rounds: 3}, t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,9 +37,50 @@ func TestRun_WhoFailsDropsOutAndIsSaid(t *testing.T) {
 	table, err := Contest{Contestants: []Contestant{
 		{Name: "bad", Run: func(context.Context) (Sample, error) { return nil, errors.New("broke") }},
 		{Name: "good", Run: func(context.Context) (Sample, error) { return Sample{Rate: 1}, nil }},
-	}}.Run(t.Context(), 2, t.Logf)
+	}}.Run(t.Context(), Pace{Rounds: 2}, t.Logf)
 	if err != nil || table.Rows[0].Failed != "broke" || len(table.Rows[1].Samples) != 2 {
 		t.Errorf("table %+v, error %v", table, err)
+	}
+}
+
+func TestRun_TheDeadlineDecidesHowManyRoundsThereAre(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		time   time.Duration // for turns of a minute
+		target bool
+		rounds int
+	}{
+		"late":                    {-time.Hour, false, 1},
+		"no time for a second":    {119 * time.Second, true, 1},
+		"two":                     {2 * time.Minute, true, 2},
+		"enough":                  {time.Hour, false, 3},
+		"enough, with a target":   {time.Hour, true, 5},
+		"a target, and less time": {4 * time.Minute, true, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := Contest{Target: test.target, Contestants: []Contestant{{Name: "slow", Run: func(context.Context) (Sample, error) {
+					<-time.After(time.Minute)
+					return Sample{Rate: 1}, nil
+				}}}}
+				table, err := c.Run(t.Context(), Pace{Rounds: 3, Most: 5, Deadline: time.Now().Add(test.time)}, t.Logf)
+				if err != nil || table.Rounds != test.rounds || len(table.Rows[0].Samples) != test.rounds {
+					t.Errorf("%d rounds, want %d; error %v", table.Rounds, test.rounds, err)
+				}
+			})
+		})
+	}
+}
+
+func TestRatio_IsAgainstWhomTheRowNames(t *testing.T) {
+	t.Parallel()
+	table := Table{Baseline: "a", Rows: []Row{
+		{Name: "a", Samples: []Sample{{Rate: 1}}}, {Name: "b", Samples: []Sample{{Rate: 2}}}, {Name: "c", Against: "b", Samples: []Sample{{Rate: 8}}},
+	}}
+	for row, want := range []float64{1, 2, 4} {
+		if got, ok := table.Ratio(table.Rows[row]); !ok || got.Median != want {
+			t.Errorf("row %d: %+v, want %v", row, got, want)
+		}
 	}
 }
 

@@ -20,12 +20,14 @@ const (
 	P99    = "p99"
 	P999   = "p999"
 	Errors = "errors"
-	Memory = "memory"
 )
 
-// CPU returns the key of the CPU seconds per 1000 requests or rows that a process took: client, service, broker or
-// postgres.
+// CPU returns the key of the CPU seconds per 1000 requests or rows that a process took: client, service, broker, postgres,
+// or command, consumer and query where all services have their part.
 func CPU(process string) string { return "cpu_" + process }
+
+// MemoryOf returns the key of the peak memory of a process.
+func MemoryOf(process string) string { return "memory_" + process }
 
 // Metrics are all that there are, in the order of a table's columns.
 var Metrics = []Metric{
@@ -41,9 +43,15 @@ var Metrics = []Metric{
 	{Errors, "errors", true},
 	{CPU("client"), "CPU s/1000 client", false},
 	{CPU("service"), "CPU s/1000 service", false},
+	{CPU("command"), "CPU s/1000 command-service", false},
+	{CPU("consumer"), "CPU s/1000 consumer-service", false},
+	{CPU("query"), "CPU s/1000 query-service", false},
 	{CPU("broker"), "CPU s/1000 broker", false},
 	{CPU("postgres"), "CPU s/1000 PostgreSQL", false},
-	{Memory, "peak MiB service", false},
+	{MemoryOf("service"), "peak MiB service", false},
+	{MemoryOf("command"), "peak MiB command-service", false},
+	{MemoryOf("consumer"), "peak MiB consumer-service", false},
+	{MemoryOf("query"), "peak MiB query-service", false},
 }
 
 // Format returns the value with three significant digits.
@@ -94,9 +102,13 @@ func (r Row) Spread(key string) (Spread, bool) {
 	return Of(values)
 }
 
-// Ratio returns the spread of the row's rate against the baseline's of the same round.
+// Ratio returns the spread of the row's rate against that of the baseline, or of whom the row names, in the same round.
 func (t Table) Ratio(r Row) (Spread, bool) {
-	at := slices.IndexFunc(t.Rows, func(r Row) bool { return r.Name == t.Baseline })
+	against := t.Baseline
+	if r.Against != "" {
+		against = r.Against
+	}
+	at := slices.IndexFunc(t.Rows, func(r Row) bool { return r.Name == against })
 	if at < 0 {
 		return Spread{}, false
 	}

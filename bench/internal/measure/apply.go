@@ -16,53 +16,73 @@ import (
 // table is the one that records are applied to.
 const table = "timestamp_v1.timestamp_records"
 
-// Apply measures a topic of commands → committed rows, into an empty table and into one that has all of them.
+// Apply measures a topic of commands → committed rows: into an empty table, into one that has all of them, and with keys
+// that grow with time beside keys that do not.
 func Apply(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error) {
-	topic, err := r.Topic(ctx, "apply", partitions)
+	a, err := o.filled(ctx, r, rig.Commands(o.Records))
 	if err != nil {
 		return nil, err
 	}
-	o.Say("writing %d commands to a topic", o.Records)
-	if err := r.Fill(ctx, topic, rig.Commands(o.Records)); err != nil {
-		return nil, err
-	}
-	rows, err := r.Rows(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	a := applying{Options: o, rig: r, topic: topic, rows: rows}
 	limit := fmt.Sprintf("COPY, %d connections", partitions)
 	empty := contest.Contest{
-		ID: "apply", Title: fmt.Sprintf("%d commands in %d partitions → rows of an empty table", o.Records, partitions), Baseline: limit,
-		Contestants: []contest.Contestant{
+		ID: "apply", Title: fmt.Sprintf("%d commands in %d partitions → rows of an empty table", o.Records, partitions), Baseline: limit, Target: true,
+		Contestants: append(a.each("consumer-service", "as shipped: rows and checkpoint in one transaction", applying.ours), []contest.Contestant{
 			{Name: limit, Note: "the limit: COPY of the same rows into the same table by pgx, no Kafka", Run: a.copied},
 			{Name: "tutorial", Note: "sarama's consumer group, one INSERT and one offset commit for each record", Run: a.peer("insert-one", "--commit")},
-			{Name: "one INSERT each", Note: "the same, offsets committed now and then", Run: a.peer("insert-one")},
+			{Name: "one INSERT each", Note: "the same as tutorial, offsets committed now and then", Run: a.peer("insert-one")},
 			{Name: "Watermill", Note: "its Kafka subscriber, one INSERT for each message", Run: a.peer("water-rows")},
-		},
+		}...),
+	}
+	if o.Peers && o.asks("apply") {
+		empty.Contestants = append(empty.Contestants, a.debezium(ctx)...)
 	}
 	full := contest.Contest{
-		ID: "replay", Title: fmt.Sprintf("%d commands whose rows are all there already", o.Records), Baseline: "INSERT that finds all",
-		Contestants: []contest.Contestant{
-			{Name: "INSERT that finds all", Note: "the limit: INSERT … SELECT … ON CONFLICT DO NOTHING of the table into itself", Run: a.inserted},
-		},
+		ID: "replay", Title: fmt.Sprintf("%d commands whose rows are all there already", o.Records), Baseline: "INSERT that finds all", Target: true,
+		Contestants: append(a.each("consumer-service", "a new group over a full table", applying.replayed), contest.Contestant{
+			Name: "INSERT that finds all", Note: "the limit: INSERT … SELECT … ON CONFLICT DO NOTHING of the table into itself", Run: a.inserted,
+		}),
 	}
-	if o.Peers {
-		sinks, err := a.debezium(ctx)
+	contests := []contest.Contest{empty, full}
+	if o.asks("apply-keys") {
+		keys, err := a.keys(ctx)
 		if err != nil {
 			return nil, err
 		}
-		empty.Contestants = append(empty.Contestants, sinks...)
+		contests = append(contests, keys)
 	}
-	var first, again []contest.Contestant
-	for _, revision := range o.revisions() {
-		a.revision = revision
-		name := called("consumer-service", revision)
-		first = append(first, contest.Contestant{Name: name, Note: "as shipped: rows and checkpoint in one transaction", Run: a.ours})
-		again = append(again, contest.Contestant{Name: name, Note: "a new group over a full table", Run: a.replayed})
+	return o.runAll(ctx, contests...)
+}
+
+// filled returns what the turns over a topic of these commands need.
+func (o Options) filled(ctx context.Context, r *rig.Rig, f rig.Filling) (a applying, err error) {
+	a = applying{Options: o, rig: r}
+	if a.topic, err = r.Topic(ctx, "apply", partitions); err != nil {
+		return a, err
 	}
-	empty.Contestants, full.Contestants = append(first, empty.Contestants...), append(again, full.Contestants...)
-	return o.runAll(ctx, empty, full)
+	o.Say("writing %d commands to a topic", o.Records)
+	if err := r.Fill(ctx, a.topic, f); err != nil {
+		return a, err
+	}
+	a.rows, err = r.Rows(ctx, a.topic)
+	return a, err
+}
+
+// keys compares keys of UUID's version 4 with those of version 7.
+func (a applying) keys(ctx context.Context) (contest.Contest, error) {
+	random, err := a.filled(ctx, a.rig, rig.Filling{Records: a.Records, Random: true})
+	if err != nil {
+		return contest.Contest{}, err
+	}
+	const ours, limit = "consumer-service", "COPY"
+	return contest.Contest{
+		ID: "apply-keys", Title: fmt.Sprintf("%d commands → rows of an empty table, keys of UUID version 4 and 7", a.Records), Baseline: limit + ", v4",
+		Contestants: []contest.Contestant{
+			{Name: ours + ", v4", Note: "ratio to COPY, v4", Run: random.ours},
+			{Name: limit + ", v4", Run: random.copied},
+			{Name: ours + ", v7", Note: "ratio to itself with v4", Against: ours + ", v4", Run: a.ours},
+			{Name: limit + ", v7", Note: "ratio to itself with v4", Run: a.copied},
+		},
+	}, nil
 }
 
 // applying is what the turns have in common.
@@ -73,8 +93,20 @@ type applying struct {
 	rows  []rig.Partition
 
 	revision string // of the consumer-service
-	models   int    // read models of the topic, where it is not the usual one
+	versions int    // that the database has of the read model, where it is not one
 	helpers  int    // further processes of the group
+}
+
+// each returns a turn of a service at each revision.
+func (a applying) each(service, note string, turn func(applying, context.Context) (contest.Sample, error)) []contest.Contestant {
+	var all []contest.Contestant
+	for _, revision := range a.revisions() {
+		a.revision = revision
+		all = append(all, contest.Contestant{Name: called(service, revision), Note: note, Run: func(ctx context.Context) (contest.Sample, error) {
+			return turn(a, ctx)
+		}})
+	}
+	return all
 }
 
 // ours applies everything by a consumer-service with an empty database.
@@ -88,15 +120,7 @@ func (a applying) consume(ctx context.Context, db *rig.Database) (sample contest
 	if err != nil {
 		return nil, err
 	}
-	var env []string
-	if a.models > 0 {
-		dir, err := a.rig.Models(a.models)
-		if err != nil {
-			return nil, err
-		}
-		env = append(env, "READ_MODELS_DIR="+dir)
-	}
-	consumer, group, err := a.rig.Consumer(ctx, a.revision, db, a.topic, env...)
+	consumer, group, err := a.rig.Consumer(ctx, a.revision, db, a.topic)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +132,7 @@ func (a applying) consume(ctx context.Context, db *rig.Database) (sample contest
 		}
 		defer func() { _ = a.rig.Forget(helper) }()
 	}
-	sample, err = a.watch(ctx, consumer, a.Records*int64(max(1, a.models)), 10*time.Minute, 20*time.Millisecond, func(ctx context.Context) (int64, error) {
+	sample, err = a.watch(ctx, consumer, a.Records*int64(max(1, a.versions)), 10*time.Minute, 20*time.Millisecond, func(ctx context.Context) (int64, error) {
 		return db.Applied(ctx, group, a.topic)
 	})
 	if err != nil {

@@ -3,6 +3,7 @@
 package measure
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -22,8 +23,15 @@ type Options struct {
 	Contestants []string      // only those whose names begin so; none means all
 	Against     string        // a revision whose services are measured beside those of the checkout; "" for none
 	Peers       bool          // also those that are downloaded
-	Contests    string        // only contests whose id holds this
+	Contests    string        // only contests and curves whose id holds this
+	Deadline    time.Time     // when the last round should have ended; zero for whenever Rounds are done
 	Say         func(format string, args ...any)
+}
+
+// minor returns the options for what has no target: half as long a turn.
+func (o Options) minor() Options {
+	o.Lasts = max(o.Lasts/2, min(o.Lasts, time.Second))
+	return o
 }
 
 // revisions returns the revisions whose services are measured; "" is what the checkout holds.
@@ -48,12 +56,12 @@ func (o Options) warm() time.Duration { return min(2*time.Second, o.Lasts/3) }
 // partitions of the topics: what the command-service creates.
 const partitions = 6
 
-// loaded measures a server under load: warm, then for its turn.
-func (o Options) loaded(ctx context.Context, r *rig.Rig, server *rig.Process, crowd *load.Crowd, run func(lasts time.Duration) (load.Result, error)) (contest.Sample, error) {
+// loaded measures servers under load: warm, then for their turn.
+func (o Options) loaded(begin func() *rig.Meter, run func(lasts time.Duration) (load.Result, error)) (contest.Sample, error) {
 	if _, err := run(o.warm()); err != nil {
 		return nil, err
 	}
-	meter := r.Meter(server)
+	meter := begin()
 	result, err := run(o.Lasts)
 	if err != nil {
 		return nil, err
@@ -73,7 +81,7 @@ func (o Options) closed(r *rig.Rig, server *rig.Process, connections int, call l
 	return func(ctx context.Context) (contest.Sample, error) {
 		crowd := load.NewCrowd(server.Address("http"), connections)
 		defer crowd.Close()
-		return o.loaded(ctx, r, server, crowd, func(lasts time.Duration) (load.Result, error) {
+		return o.loaded(func() *rig.Meter { return r.Meter(server) }, func(lasts time.Duration) (load.Result, error) {
 			return crowd.Closed(ctx, lasts, call)
 		})
 	}
@@ -84,7 +92,7 @@ func (o Options) open(r *rig.Rig, server *rig.Process, perSecond float64, call l
 	return func(ctx context.Context) (contest.Sample, error) {
 		crowd := load.NewCrowd(server.Address("http"), 256)
 		defer crowd.Close()
-		return o.loaded(ctx, r, server, crowd, func(lasts time.Duration) (load.Result, error) {
+		return o.loaded(func() *rig.Meter { return r.Meter(server) }, func(lasts time.Duration) (load.Result, error) {
 			return crowd.Open(ctx, lasts, perSecond, call)
 		})
 	}
@@ -95,19 +103,52 @@ func (o Options) wants(name string) bool {
 	return len(o.Contestants) == 0 || slices.ContainsFunc(o.Contestants, func(begin string) bool { return strings.HasPrefix(name, begin) })
 }
 
-// runAll runs the contests one after the other.
-func (o Options) runAll(ctx context.Context, contests ...contest.Contest) ([]contest.Table, error) {
-	var tables []contest.Table
-	for _, c := range contests {
-		if !strings.Contains(c.ID, o.Contests) {
-			continue
+// asks reports whether a contest or curve is to be measured.
+func (o Options) asks(id string) bool { return strings.Contains(id, o.Contests) }
+
+// pace returns that of the first of those that are left: of the time until the deadline each gets a part, and those with a
+// target get two.
+func (o Options) pace(targets ...bool) contest.Pace {
+	pace := contest.Pace{Rounds: o.Rounds, Most: 2*o.Rounds - 1}
+	if o.Deadline.IsZero() {
+		return pace
+	}
+	var mine, all int
+	for i, target := range targets {
+		parts := 1
+		if target {
+			parts = 2
 		}
+		all += parts
+		if i == 0 {
+			mine = parts
+		}
+	}
+	now := time.Now()
+	pace.Deadline = now.Add(o.Deadline.Sub(now) * time.Duration(mine) / time.Duration(cmp.Or(all, 1)))
+	return pace
+}
+
+// runAll runs the contests that are wanted, one after the other.
+func (o Options) runAll(ctx context.Context, contests ...contest.Contest) ([]contest.Table, error) {
+	contests = slices.DeleteFunc(contests, func(c contest.Contest) bool { return !o.asks(c.ID) })
+	targets := make([]bool, len(contests))
+	for i, c := range contests {
+		targets[i] = c.Target
+	}
+	var tables []contest.Table
+	for i, c := range contests {
 		c.Contestants = slices.DeleteFunc(c.Contestants, func(one contest.Contestant) bool { return !o.wants(one.Name) })
-		table, err := c.Run(ctx, o.Rounds, o.Say)
+		table, err := c.Run(ctx, o.pace(targets[i:]...), o.Say)
 		tables = append(tables, table)
 		if err != nil {
 			return tables, err
 		}
 	}
 	return tables, nil
+}
+
+// failing is the turn of a contestant that cannot take it.
+func failing(err error) func(context.Context) (contest.Sample, error) {
+	return func(context.Context) (contest.Sample, error) { return nil, err }
 }

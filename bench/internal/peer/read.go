@@ -2,8 +2,10 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/labstack/echo/v4"
 )
@@ -32,6 +34,9 @@ func (o oneQuery) Run(ctx context.Context) error {
 		err := pool.QueryRow(c.Request().Context(), `
 			SELECT id::text, id::text, event_timestamp, created_at FROM timestamp_v1.timestamp_records WHERE id = $1`, c.Param("id")).
 			Scan(&r.CommandID, &r.ID, &r.EventTimestamp, &r.CreatedAt)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return echo.ErrNotFound
+		}
 		if err != nil {
 			return err
 		}

@@ -59,7 +59,10 @@ func (r Report) markdown(plots string) ([]byte, error) {
 				fmt.Fprintf(&text, "\n- *%s* dropped out: %s", row.Name, firstLine(row.Failed))
 			}
 		}
-		fmt.Fprintf(&text, "\n\n`%s`; median, lowest … highest of %d rounds.\n", r.Command, r.Rounds)
+		if t.Note != "" {
+			fmt.Fprintf(&text, "\n\n%s", t.Note)
+		}
+		fmt.Fprintf(&text, "\n\n`%s`; median, lowest … highest of %s.\n", r.command(t.ID, t.Rounds), rounds(t.Rounds))
 		if err := r.plot(&text, plots, t.ID, t.Title, func() ([]byte, error) { return bars(t) }); err != nil {
 			return nil, err
 		}
@@ -67,13 +70,24 @@ func (r Report) markdown(plots string) ([]byte, error) {
 	for _, c := range r.Curves {
 		fmt.Fprintf(&text, "\n### %s\n\n%s.\n\n", c.Title, c.Y)
 		table(&text, points(c))
-		fmt.Fprintf(&text, "\n`%s`; median, lowest … highest.\n", r.Command)
+		if c.Failed != "" {
+			fmt.Fprintf(&text, "\nThere is no more: %s\n", firstLine(c.Failed))
+		}
+		fmt.Fprintf(&text, "\n`%s`; median, lowest … highest of %s.\n", r.command(c.ID, c.Rounds()), rounds(c.Rounds()))
 		if err := r.plot(&text, plots, c.ID, c.Title, func() ([]byte, error) { return lines(c) }); err != nil {
 			return nil, err
 		}
 	}
+	for _, failure := range r.Failures {
+		fmt.Fprintf(&text, "\n**Failed**: %s\n", firstLine(failure))
+	}
 	text.WriteString("\n")
 	return text.Bytes(), nil
+}
+
+// command is what measures one figure again.
+func (r Report) command(id string, rounds int) string {
+	return fmt.Sprintf("%s --contests %s --rounds %d", r.Command, id, rounds)
 }
 
 func (r Report) plot(text *bytes.Buffer, folder, id, title string, draw func() ([]byte, error)) error {

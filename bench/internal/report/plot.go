@@ -79,6 +79,9 @@ func lines(c contest.Curve) ([]byte, error) {
 	var drawn []any
 	for _, line := range c.Lines {
 		var medians plotter.XYs
+		if line.Aside {
+			continue
+		}
 		for _, point := range line.Points {
 			if s, ok := contest.Of(point.Values); ok {
 				medians = append(medians, plotter.XY{X: point.X, Y: s.Median})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -25,9 +26,9 @@ type Report struct {
 	Began    time.Time       `json:"began"`
 	Took     time.Duration   `json:"took_ns"`
 	Command  string          `json:"command"`
-	Rounds   int             `json:"rounds"`
 	Tables   []contest.Table `json:"tables,omitempty"`
 	Curves   []contest.Curve `json:"curves,omitempty"`
+	Failures []string        `json:"failures,omitempty"` // why there is not more
 }
 
 // Where says in one paragraph what the figures were taken on.
@@ -36,7 +37,7 @@ func (r Report) Where() string {
 	if r.Postgres != "" {
 		where = append(where, r.Postgres)
 	}
-	where = append(where, r.Go, "revision "+r.Revision, r.Began.UTC().Format("2006-01-02 15:04 UTC"), "load average before "+r.Load)
+	where = append(where, r.Go, "revision "+r.Revision, r.Began.UTC().Format("2006-01-02 15:04 UTC"), "load average before "+r.Load, "took "+r.Took.Round(time.Second).String())
 	return strings.Join(where, "; ") + "."
 }
 
@@ -48,12 +49,15 @@ func (r Report) Text(w io.Writer) error {
 	var text bytes.Buffer
 	fmt.Fprintf(&text, "%s\n", r.Where())
 	for _, t := range r.Tables {
-		fmt.Fprintf(&text, "\n%s (median, lowest … highest of %d rounds)\n", t.Title, r.Rounds)
+		fmt.Fprintf(&text, "\n%s (median, lowest … highest of %s)\n", t.Title, rounds(t.Rounds))
 		columns := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 		for _, line := range cells(t) {
 			fmt.Fprintln(columns, strings.Join(line, "\t"))
 		}
 		_ = columns.Flush()
+		if t.Note != "" {
+			fmt.Fprintln(&text, t.Note)
+		}
 	}
 	for _, c := range r.Curves {
 		fmt.Fprintf(&text, "\n%s (%s; median, lowest … highest)\n", c.Title, c.Y)
@@ -67,9 +71,22 @@ func (r Report) Text(w io.Writer) error {
 	return err
 }
 
+// rounds counts them in words.
+func rounds(n int) string {
+	if n == 1 {
+		return "1 round"
+	}
+	return strconv.Itoa(n) + " rounds"
+}
+
 // Failed returns what dropped out.
 func (r Report) Failed() []string {
-	var failed []string
+	failed := slices.Clone(r.Failures)
+	for _, c := range r.Curves {
+		if c.Failed != "" {
+			failed = append(failed, c.ID+": "+c.Failed)
+		}
+	}
 	for _, t := range r.Tables {
 		for _, row := range t.Rows {
 			if row.Failed != "" {

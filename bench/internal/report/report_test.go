@@ -11,15 +11,16 @@ import (
 )
 
 var found = Report{
-	Rounds: 2, Command: "go run ./bench example",
-	Tables: []contest.Table{{ID: "example", Title: "An example", Baseline: "peer", Rows: []contest.Row{
+	Command: "go run ./bench example",
+	Tables: []contest.Table{{ID: "example", Title: "An example", Baseline: "peer", Rounds: 2, Note: "More was left out.", Rows: []contest.Row{
 		{Name: "ours", Note: "as shipped", Samples: []contest.Sample{{contest.Rate: 20}, {contest.Rate: 30}}},
 		{Name: "peer", Samples: []contest.Sample{{contest.Rate: 10}, {contest.Rate: 10}}},
 		{Name: "broken", Failed: "it fell over\nand more"},
 	}}},
 	Curves: []contest.Curve{{ID: "growth", Title: "Growth", X: "rows", Y: "microseconds", Lines: []contest.Line{
 		{Name: "apply", Points: []contest.Point{{X: 10, Values: []float64{1}}, {X: 100, Values: []float64{2, 4}}}},
-	}}},
+	}, Failed: "it broke off\nthen"}},
+	Failures: []string{"no server\nat all"},
 }
 
 func TestUpdate_ReplacesOneSectionAndKeepsWhatPeopleWrote(t *testing.T) {
@@ -35,7 +36,9 @@ func TestUpdate_ReplacesOneSectionAndKeepsWhatPeopleWrote(t *testing.T) {
 	for _, want := range []string{
 		"before\n<!-- bench a -->\n", "<!-- end a -->\nbetween\n<!-- bench b -->\nkept\n<!-- end b -->\nafter\n",
 		"| ours | 25.0 (20.0 … 30.0) | 2.50 (2.00 … 3.00) |", "| broken | failed |  |", "dropped out: it fell over\n",
-		"| last ÷ first | 3.00 |", "![An example](page/example.svg)",
+		"More was left out.", "`go run ./bench example --contests example --rounds 2`; median, lowest … highest of 2 rounds.",
+		"`go run ./bench example --contests growth --rounds 1`; median, lowest … highest of 1 round.",
+		"There is no more: it broke off\n", "**Failed**: no server\n", "| last ÷ first | 3.00 |", "![An example](page/example.svg)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)
@@ -66,8 +69,11 @@ func TestText_ShowsWhoDroppedOut(t *testing.T) {
 	if err := found.Text(&text); err != nil || !strings.Contains(text.String(), "failed") {
 		t.Errorf("%v\n%s", err, text.String())
 	}
-	if failed := found.Failed(); len(failed) != 1 || !strings.HasPrefix(failed[0], "example, broken: it fell over") {
-		t.Errorf("failed: %q", failed)
+	failed := found.Failed()
+	for i, want := range []string{"no server\nat all", "growth: it broke off\nthen", "example, broken: it fell over\nand more"} {
+		if len(failed) != 3 || failed[i] != want {
+			t.Errorf("failed: %q, want %q", failed, want)
+		}
 	}
 }
 

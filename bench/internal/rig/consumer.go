@@ -1,13 +1,8 @@
 package rig
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"regexp"
 	"time"
 )
 
@@ -89,28 +84,4 @@ func Until(ctx context.Context, every time.Duration, yes func(context.Context) (
 			return ctx.Err()
 		}
 	}
-}
-
-// Models writes n declarations like that of the timestamps, each of another read model of the same topic, and returns
-// their folder.
-func (r *Rig) Models(n int) (string, error) {
-	text, err := os.ReadFile(filepath.Join(r.root, "readmodels", "timestamp.yaml"))
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(r.dir, r.Name("models-"))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return "", err
-	}
-	for i := range n {
-		declaration := text
-		if i > 0 {
-			declaration = bytes.Replace(text, []byte("\nname: timestamp\n"), fmt.Appendf(nil, "\nname: timestamp%c\n", 'a'+i), 1)
-			declaration = regexp.MustCompile(`(?m)^path: .*$`).ReplaceAll(declaration, fmt.Appendf(nil, "path: /timestamp%c", 'a'+i))
-		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("model%d.yaml", i)), declaration, 0o644); err != nil {
-			return "", err
-		}
-	}
-	return dir, nil
 }

@@ -10,19 +10,27 @@ import (
 
 // A Meter measures what processes use while something runs.
 type Meter struct {
-	service int            // process id, 0 where there is none
-	trees   map[string]int // process ids by their names
-	before  map[string]time.Duration
-	err     error
+	services map[string]int // process ids of those whose memory is measured too, by their names
+	trees    map[string]int // process ids of all
+	before   map[string]time.Duration
+	err      error
 }
 
-// Meter begins to measure the service, or peer, this process as the client, and the servers that run.
+// Meter begins to measure the service, or peer, this process as the client, and the servers that run. The service may be
+// nil.
 func (r *Rig) Meter(service *Process) *Meter {
-	m := &Meter{trees: map[string]int{}}
-	if service != nil {
-		m.service = service.PID()
-		m.trees["service"] = m.service
-		m.err = proc.ResetPeak(m.service)
+	if service == nil {
+		return r.MeterAll(nil)
+	}
+	return r.MeterAll(map[string]*Process{"service": service})
+}
+
+// MeterAll begins to measure several services, which have the names that their metrics have.
+func (r *Rig) MeterAll(services map[string]*Process) *Meter {
+	m := &Meter{services: map[string]int{}, trees: map[string]int{}}
+	for name, service := range services {
+		m.services[name], m.trees[name] = service.PID(), service.PID()
+		m.err = errors.Join(m.err, proc.ResetPeak(service.PID()))
 		r.profile(service)
 	}
 	if r.brokerPID != 0 {
@@ -55,10 +63,10 @@ func (m *Meter) Add(sample contest.Sample, done int64) error {
 	for name, after := range m.read() {
 		sample[contest.CPU(name)] = (after - m.before[name]).Seconds() * 1000 / float64(max(1, done))
 	}
-	if m.service != 0 {
-		peak, err := proc.Peak(m.service)
+	for name, pid := range m.services {
+		peak, err := proc.Peak(pid)
 		m.err = errors.Join(m.err, err)
-		sample[contest.Memory] = float64(peak) / (1 << 20)
+		sample[contest.MemoryOf(name)] = float64(peak) / (1 << 20)
 	}
 	return m.err
 }
