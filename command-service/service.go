@@ -7,7 +7,6 @@ package commandservice
 import (
 	"context"
 	_ "embed"
-	"os"
 	"strings"
 
 	"github.com/counterfoil/counterfoil/command-service/internal/accept"
@@ -25,7 +24,7 @@ var openAPI []byte
 // is there, and is ready once it is. It returns an error if a port cannot be opened.
 func Run(ctx context.Context, cfg Config) error {
 	if cfg.LogOutput == nil {
-		cfg.LogOutput = os.Stdout
+		cfg.LogOutput = telemetry.Stdout
 	}
 	log := telemetry.NewLogger(cfg.LogOutput, cfg.LogLevel, "command-service")
 	registry := telemetry.NewRegistry()
@@ -54,7 +53,7 @@ func Run(ctx context.Context, cfg Config) error {
 	health.Add(func() web.Status { return trustworthy(producer) })
 
 	router := web.NewRouter(log, registry, health, openAPI)
-	api.New(accept.New(producer, cfg.AckTimeout, log), cfg.QueryURL).Register(router)
+	api.New(accept.New(producer, log), cfg.QueryURL).Register(router)
 
 	return service.Run(ctx, log,
 		web.Server("admin", log, adminListener, web.Admin(registry)),

@@ -7,11 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"time"
 
 	"github.com/counterfoil/counterfoil/query-service/internal/catalog"
 	"github.com/counterfoil/counterfoil/shared/postgres"
+	"github.com/counterfoil/counterfoil/shared/telemetry"
 )
 
 // Config is what the environment says; query-service --help lists it.
@@ -82,6 +82,6 @@ func (c Config) withDefaults() Config {
 	c.LargeTable = cmp.Or(c.LargeTable, 100_000)
 	c.MaxQueries = cmp.Or(c.MaxQueries, 8)
 	c.Database.MaxConns = cmp.Or(c.Database.MaxConns, 16)
-	c.LogOutput = cmp.Or[io.Writer](c.LogOutput, os.Stdout)
+	c.LogOutput = cmp.Or[io.Writer](c.LogOutput, telemetry.Stdout)
 	return c
 }

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/counterfoil/counterfoil/shared/telemetry"
 )
 
 // Exit codes of every process.
@@ -63,6 +65,7 @@ func Main[C any, P interface {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal has its default effect again: the process exits
+	defer telemetry.Stdout.Flush()
 	if err := run(ctx, cfg); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		return ExitFailed

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/counterfoil/counterfoil/shared/service"
+	"github.com/counterfoil/counterfoil/shared/telemetry"
 )
 
 // TestMain runs a service instead of the tests where the environment says so: signals and exit codes need a process.
@@ -39,6 +40,7 @@ func (c *childConfig) Validate() error {
 func child(ctx context.Context, cfg childConfig) error {
 	fmt.Println("running")
 	if cfg.Does == "fail" {
+		fmt.Fprintln(telemetry.Stdout, "the last line")
 		return errors.New("the disk is full")
 	}
 	<-ctx.Done()
@@ -117,6 +119,15 @@ func TestMain_FirstSignalDrains(t *testing.T) {
 		if code, _ := p.exit(t); code != service.ExitOK {
 			t.Errorf("%s: exit code %d; stderr: %s", signal, code, p.stderr)
 		}
+	}
+}
+
+func TestMain_LinesThatWaitAreWrittenBeforeTheExit(t *testing.T) {
+	t.Parallel()
+	p := newProcess(t, []string{"CHILD_DOES=fail"})
+	p.expect(t, "running")
+	if _, rest := p.exit(t); rest != "the last line\n" {
+		t.Errorf("it says %q", rest)
 	}
 }
 

@@ -22,26 +22,35 @@ func Correlation(ctx context.Context) string {
 	return id
 }
 
-// NewLogger returns a logger that writes JSON lines of at least the level to w, each with the service's name.
+// NewLogger returns a logger that writes JSON lines of at least the level to w, each with the service's name. Where w is
+// Lines, a warning or an error is written at once, with all that waited before it.
 func NewLogger(w io.Writer, level slog.Level, service string) *slog.Logger {
 	handler := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
-	return slog.New(correlated{handler}).With("service", service)
+	lines, _ := w.(*Lines)
+	return slog.New(correlated{handler, lines}).With("service", service)
 }
 
 // correlated adds the context's correlation id to each line.
-type correlated struct{ slog.Handler }
+type correlated struct {
+	slog.Handler
+	lines *Lines // nil where lines do not wait
+}
 
 func (h correlated) Handle(ctx context.Context, record slog.Record) error {
 	if id := Correlation(ctx); id != "" {
 		record.AddAttrs(slog.String("correlation_id", id))
 	}
-	return h.Handler.Handle(ctx, record)
+	err := h.Handler.Handle(ctx, record)
+	if h.lines != nil && record.Level >= slog.LevelWarn {
+		h.lines.Flush()
+	}
+	return err
 }
 
 func (h correlated) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return correlated{h.Handler.WithAttrs(attrs)}
+	return correlated{h.Handler.WithAttrs(attrs), h.lines}
 }
 
 func (h correlated) WithGroup(name string) slog.Handler {
-	return correlated{h.Handler.WithGroup(name)}
+	return correlated{h.Handler.WithGroup(name), h.lines}
 }

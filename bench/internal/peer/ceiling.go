@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,7 +32,7 @@ type router struct{}
 
 // Run serves until ctx ends.
 func (router) Run(ctx context.Context) error {
-	log := telemetry.NewLogger(os.Stdout, slog.LevelInfo, "router")
+	log := telemetry.NewLogger(telemetry.Stdout, slog.LevelInfo, "router")
 	r := web.NewRouter(log, prometheus.NewRegistry(), &web.Health{}, nil)
 	answer(r.Echo)
 	return serve(ctx, r)
