@@ -29,7 +29,7 @@ func (c Timestamp) Key() []byte { return []byte(c.ID.String()) }
 
 // Value returns the record's value, {"command_id":"…","event_timestamp":"…"}.
 func (c Timestamp) Value() []byte {
-	return fmt.Appendf(nil, `{"command_id":"%s","event_timestamp":"%s"}`, c.ID, FormatTimestamp(c.At))
+	return []byte(`{"command_id":"` + c.ID.String() + `","event_timestamp":"` + FormatTimestamp(c.At) + `"}`)
 }
 
 // NewID returns an id for a command that nobody will repeat: a UUIDv7 (RFC 9562, section 5.7), whose order in time

@@ -273,7 +273,8 @@ func (p *Producer) open(client sarama.Client) (sarama.AsyncProducer, error) {
 	return sarama.NewAsyncProducerFromClient(client)
 }
 
-// Send publishes the message and returns its position once every in-sync replica has it (G1).
+// Send publishes the message and returns its position once every in-sync replica has it (G1). It waits as long as the
+// configuration says, or until ctx ends.
 //
 // An error of kind Unconfirmed means that the record may or may not be in the topic, or come into it later (G2); any
 // other error means that it is not and will not be. The position may be unknown although the record was acknowledged.
@@ -285,18 +286,24 @@ func (p *Producer) Send(ctx context.Context, m Message) (position.Position, erro
 		return position.Position{}, fault.New(fault.CodeTooManyInFlight,
 			fmt.Sprintf("%d commands wait for their acknowledgement, which is the limit. Try again in a moment.", cap(p.slots)), nil)
 	}
+	late := time.NewTimer(p.cfg.Wait)
+	defer late.Stop()
 	caller := &pending{ctx: ctx, began: time.Now(), done: make(chan error, 1)}
 	msg := message(p.cfg.Topic.Name, m)
 	msg.Metadata = caller
-	if err := p.publish(ctx, msg); err != nil {
+	if err := p.publish(ctx, late.C, msg); err != nil {
 		<-p.slots
 		return position.Position{}, err
 	}
 	crash.Here("accept: handed over")
+	var cause error
 	select {
 	case err := <-caller.done:
 		return p.judged(msg, err)
+	case <-late.C:
+		cause = p.tooLate()
 	case <-ctx.Done():
+		cause = context.Cause(ctx)
 	}
 	select {
 	case err := <-caller.done: // in the last moment
@@ -305,16 +312,19 @@ func (p *Producer) Send(ctx context.Context, m Message) (position.Position, erro
 	}
 	caller.gone.Store(true)
 	p.failures.WithLabelValues("timeout").Inc()
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		p.failing.Store(&failure{time.Now(), context.Cause(ctx).Error(), false})
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		p.failing.Store(&failure{time.Now(), cause.Error(), false})
 	}
 	return position.Position{}, fault.New(fault.CodeOutcomeUnknown,
 		"Kafka did not acknowledge the command in time. It may still be kept: look it up by its id, or repeat the request with the same Idempotency-Key.",
-		context.Cause(ctx))
+		cause)
 }
 
+// tooLate is why a caller waits no longer.
+func (p *Producer) tooLate() error { return fmt.Errorf("no acknowledgement within %s", p.cfg.Wait) }
+
 // publish hands the message to sarama. An error means that it was not handed over.
-func (p *Producer) publish(ctx context.Context, msg *sarama.ProducerMessage) error {
+func (p *Producer) publish(ctx context.Context, late <-chan time.Time, msg *sarama.ProducerMessage) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.closed {
@@ -323,13 +333,17 @@ func (p *Producer) publish(ctx context.Context, msg *sarama.ProducerMessage) err
 	if p.async == nil {
 		return fault.New(fault.CodeBrokerAway, "The command was not kept because Kafka cannot be reached. Try again in a moment.", nil)
 	}
+	var cause error
 	select {
 	case p.async.Input() <- msg:
 		return nil
+	case <-late:
+		cause = p.tooLate()
 	case <-ctx.Done():
-		p.failures.WithLabelValues("timeout").Inc()
-		return fault.New(fault.CodeBrokerAway, "The command was not kept because Kafka takes no records. Try again in a moment.", context.Cause(ctx))
+		cause = context.Cause(ctx)
 	}
+	p.failures.WithLabelValues("timeout").Inc()
+	return fault.New(fault.CodeBrokerAway, "The command was not kept because Kafka takes no records. Try again in a moment.", cause)
 }
 
 // judged turns sarama's final word on a record into Send's. Only what it never sent, and what the broker refused for its

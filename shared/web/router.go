@@ -66,7 +66,7 @@ func (r *Router) Again() *Router {
 // furnish gives an empty router what all have.
 func (r *Router) furnish() {
 	r.HTTPErrorHandler = r.handleError
-	r.Use(r.observe, r.contain, limitBody)
+	r.Use(r.observe)
 	r.health.routes(r)
 	if r.openAPI != nil {
 		r.Match([]string{http.MethodGet, http.MethodHead}, "/openapi.yaml", func(c echo.Context) error {
@@ -88,13 +88,32 @@ func Param(c echo.Context, name string) string {
 	return value
 }
 
-// logged is the key under which an echo.Context holds what Log added.
-const logged = "counterfoil.logged"
+// line is the context of a request, in which the facts of its one log line gather. One object holds them all, because a
+// map and a slice that grows cost a request more than its line does.
+type line struct {
+	context.Context
+	facts []slog.Attr // the first of them are account's
+	room  [12]slog.Attr
+}
+
+// accounts is how many facts account begins the line with.
+const accounts = 4
+
+type lineKey struct{}
+
+// Value returns the line itself under its key.
+func (l *line) Value(key any) any {
+	if key == (lineKey{}) {
+		return l
+	}
+	return l.Context.Value(key)
+}
 
 // Log adds facts to the one line that is logged for the request.
 func Log(c echo.Context, facts ...slog.Attr) {
-	have, _ := c.Get(logged).([]slog.Attr)
-	c.Set(logged, append(have, facts...))
+	if l, ok := c.Request().Context().Value(lineKey{}).(*line); ok {
+		l.facts = append(l.facts, facts...)
+	}
 }
 
 // observe gives the request its correlation id, answers its error, logs it and counts it.
@@ -102,30 +121,31 @@ func (r *Router) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		began := time.Now()
 		id, err := correlationID(c.Request())
-		ctx := telemetry.WithCorrelation(c.Request().Context(), id)
-		c.SetRequest(c.Request().WithContext(ctx))
+		l := &line{Context: telemetry.WithCorrelation(c.Request().Context(), id)}
+		l.facts = l.room[:accounts]
+		c.SetRequest(c.Request().WithContext(l))
 		c.Response().Header()[command.CorrelationHeader] = []string{id}
 		if err == nil || isHealth(c.Path()) {
-			err = next(c)
+			err = contain(next, c)
 		}
 		if err != nil {
 			err = fromEcho(err)
 			r.handleError(err, c)
 		}
-		r.account(ctx, c, err, time.Since(began))
+		r.account(l, c, err, time.Since(began))
 		return nil
 	}
 }
 
-func (r *Router) account(ctx context.Context, c echo.Context, err error, took time.Duration) {
+func (r *Router) account(l *line, c echo.Context, err error, took time.Duration) {
 	route, method, status := c.Path(), c.Request().Method, c.Response().Status
-	if route == "" || fault.Of(err).Code == fault.CodeNoRoute && err != nil {
+	if route == "" || err != nil && fault.Of(err).Code == fault.CodeNoRoute {
 		route = "none" // a label must not grow with what clients make up
 	}
 	if !knownMethod(method) {
 		method = "other"
 	}
-	left := clientIsGone(ctx, err)
+	left := clientIsGone(l, err)
 	if left {
 		status = clientLeft
 	}
@@ -135,26 +155,22 @@ func (r *Router) account(ctx context.Context, c echo.Context, err error, took ti
 	if isHealth(route) {
 		level = slog.LevelDebug
 	}
-	attrs := []slog.Attr{
-		slog.String("method", method), slog.String("route", route), slog.Int("status", status),
-		slog.Float64("seconds", took.Seconds()),
-	}
-	if facts, ok := c.Get(logged).([]slog.Attr); ok {
-		attrs = append(attrs, facts...)
-	}
+	copy(l.facts, []slog.Attr{
+		slog.String("method", method), slog.String("route", route), slog.Int("status", status), slog.Float64("seconds", took.Seconds()),
+	})
 	if err != nil {
 		if !left {
-			attrs = append(attrs, slog.String("code", string(fault.Of(err).Code)))
+			l.facts = append(l.facts, slog.String("code", string(fault.Of(err).Code)))
 		}
 		if status >= http.StatusInternalServerError {
-			attrs = append(attrs, slog.String("error", err.Error()))
+			l.facts = append(l.facts, slog.String("error", err.Error()))
 			level = slog.LevelWarn
 		}
 		if status == http.StatusInternalServerError {
 			level = slog.LevelError
 		}
 	}
-	r.log.LogAttrs(ctx, level, "request", attrs...)
+	r.log.LogAttrs(l, level, "request", l.facts...)
 }
 
 // clientLeft is the status under which a request is logged and counted whose client closed the connection before its
@@ -175,51 +191,54 @@ func knownMethod(method string) bool {
 	return false
 }
 
+// correlationKey is the header under the name by which net/http keeps it.
+var correlationKey = http.CanonicalHeaderKey(command.CorrelationHeader)
+
 // correlationID returns the request's correlation id in canonical form, or a new one where there is none. An id that
 // is not a UUID, and more than one, is refused, under a new one.
 func correlationID(request *http.Request) (string, error) {
-	given := request.Header.Get(command.CorrelationHeader)
-	times := len(request.Header.Values(command.CorrelationHeader))
-	if id, err := uuid.Parse(given); err == nil && len(given) == 36 && times == 1 {
-		return id.String(), nil
+	values := request.Header[correlationKey]
+	if len(values) == 1 && len(values[0]) == 36 {
+		if id, err := uuid.Parse(values[0]); err == nil {
+			return id.String(), nil
+		}
 	}
 	minted := uuid.NewString()
-	if given == "" && times <= 1 {
+	if len(values) == 0 || len(values) == 1 && values[0] == "" {
 		return minted, nil
 	}
 	return minted, fault.New(fault.CodeInvalidCorrelationID,
 		"Send one UUID such as "+minted+" as correlationId, or leave the header out and one is made.", nil)
 }
 
-// contain turns a panic into an error of this one request.
-func (r *Router) contain(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) (err error) {
-		defer func() {
-			switch p := recover(); p {
-			case nil:
-			case http.ErrAbortHandler:
-				panic(p)
-			default:
-				err = panicked(p)
-			}
-		}()
-		return next(c)
+// contain calls the route within limits: a panic becomes an error of this one request, and a body that is too large one
+// too. Echo makes each middleware anew for each request, so this is none.
+func contain(next echo.HandlerFunc, c echo.Context) (err error) {
+	defer func() {
+		switch p := recover(); p {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(p)
+		default:
+			err = panicked(p)
+		}
+	}()
+	if err := limitBody(c); err != nil {
+		return err
 	}
+	return next(c)
 }
 
 // limitBody makes reading more than MaxBody an error and refuses a request that announces more at once.
-func limitBody(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		request := c.Request()
-		if request.ContentLength > MaxBody {
-			c.Response().Header().Set("Connection", "close")
-			return &http.MaxBytesError{Limit: MaxBody}
-		}
-		if request.Body == http.NoBody {
-			return next(c)
-		}
+func limitBody(c echo.Context) error {
+	request := c.Request()
+	if request.ContentLength > MaxBody {
+		c.Response().Header().Set("Connection", "close")
+		return &http.MaxBytesError{Limit: MaxBody}
+	}
+	if request.Body != http.NoBody {
 		// The writer under echo's own is told when there is too much, and closes the connection behind the answer.
 		request.Body = http.MaxBytesReader(c.Response().Writer, request.Body, MaxBody)
-		return next(c)
 	}
+	return nil
 }

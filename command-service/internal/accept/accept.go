@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -32,24 +31,20 @@ type Ticket struct {
 // Accepter accepts commands.
 type Accepter struct {
 	producer *kafka.Producer
-	wait     time.Duration
 	log      *slog.Logger
 }
 
-// New returns an Accepter whose commands wait at most for that long for their acknowledgement.
-func New(producer *kafka.Producer, wait time.Duration, log *slog.Logger) *Accepter {
-	return &Accepter{producer: producer, wait: wait, log: log}
+// New returns an Accepter whose commands wait for their acknowledgement as long as the producer does.
+func New(producer *kafka.Producer, log *slog.Logger) *Accepter {
+	return &Accepter{producer: producer, log: log}
 }
 
 // keep publishes a command and returns its ticket when it is kept.
 func (a *Accepter) keep(ctx context.Context, id uuid.UUID, key, value []byte) (Ticket, error) {
 	ticket := Ticket{ID: id}
-	// A client that leaves does not stop its command, so neither does it end the wait for what became of it.
-	sending, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), a.wait,
-		fmt.Errorf("no acknowledgement within %s", a.wait))
-	defer cancel()
 	crash.Here("accept: id made")
-	at, err := a.producer.Send(sending, kafka.Message{
+	// A client that leaves does not stop its command, so neither does it end the wait for what became of it.
+	at, err := a.producer.Send(context.WithoutCancel(ctx), kafka.Message{
 		Key: key, Value: value,
 		Headers: []kafka.Header{{Key: command.CorrelationHeader, Value: []byte(telemetry.Correlation(ctx))}},
 	})

@@ -37,7 +37,7 @@ func newFixture(t *testing.T, wait time.Duration) *fixture {
 	broker := kafkatest.Own(t)
 	f := &fixture{broker: broker, topic: kafkatest.At(t, broker.Addr()).Topic(1), log: &bytes.Buffer{}}
 	producer := kafka.NewProducer(kafka.ProducerConfig{
-		Config: kafka.Config{Brokers: []string{broker.Addr()}}, Topic: kafka.TopicSpec{Name: f.topic, Partitions: 1}, InFlight: 10,
+		Config: kafka.Config{Brokers: []string{broker.Addr()}}, Topic: kafka.TopicSpec{Name: f.topic, Partitions: 1}, Wait: wait, InFlight: 10,
 	}, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -50,7 +50,7 @@ func newFixture(t *testing.T, wait time.Duration) *fixture {
 		cancel()
 		running.Wait()
 	})
-	f.Accepter = accept.New(producer, wait, telemetry.NewLogger(f.log, slog.LevelDebug, "test"))
+	f.Accepter = accept.New(producer, telemetry.NewLogger(f.log, slog.LevelDebug, "test"))
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(patience)

@@ -35,16 +35,11 @@ func (a *API) Register(r *web.Router) {
 
 // discardBody reads the body, of which no command has a use, so that one which is too large or broken is answered as
 // such and the connection can be used again.
-func discardBody(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		_, err := io.Copy(io.Discard, c.Request().Body)
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			return err
-		}
-		if err != nil {
-			c.Response().Header().Set("Connection", "close") // what follows on it is anybody's guess
-			return fault.New(fault.CodeBrokenRequest, "The body ended before it was complete. Send the request again, without a body: none is needed.", err)
-		}
-		return next(c)
+func discardBody(c echo.Context) error {
+	_, err := io.Copy(io.Discard, c.Request().Body)
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); err == nil || tooLarge {
+		return err
 	}
+	c.Response().Header().Set("Connection", "close") // what follows on it is anybody's guess
+	return fault.New(fault.CodeBrokenRequest, "The body ended before it was complete. Send the request again, without a body: none is needed.", err)
 }

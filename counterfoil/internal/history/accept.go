@@ -13,6 +13,7 @@ import (
 	"github.com/counterfoil/counterfoil/shared/decision"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/position"
+	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
@@ -42,12 +43,21 @@ gone: restore the topic instead if you can. The decision holds for the topic as 
 
 // Run accepts the losses.
 func (c *Accept) Run(ctx context.Context, p *show.Printer) error {
-	servers, err := c.Open(ctx, p)
+	finder, err := c.Finder()
 	if err != nil {
 		return err
 	}
-	defer servers.Close()
-	versions, err := readmodel.DeclaredVersions(ctx, servers.Pool)
+	pool, _, err := finder.OpenDatabase(ctx, c.DBURL)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	admin, _, err := finder.OpenBroker(c.Broker)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = admin.Close() }()
+	versions, err := readmodel.DeclaredVersions(ctx, pool)
 	if err != nil {
 		return fmt.Errorf("read the versions: %w", err)
 	}
@@ -56,7 +66,7 @@ func (c *Accept) Run(ctx context.Context, p *show.Printer) error {
 		if c.ReadModel != "" && version.Name != c.ReadModel {
 			continue
 		}
-		lost, err := losses(ctx, servers, version)
+		lost, err := losses(ctx, pool, admin, version)
 		if err != nil {
 			return err
 		}
@@ -65,11 +75,11 @@ func (c *Accept) Run(ctx context.Context, p *show.Printer) error {
 	if len(decisions) == 0 {
 		return exit.With(exit.NotYet, errors.New("no partition is refused for lost history"))
 	}
-	cfg, _, err := servers.Finder.FindBroker(c.Broker)
+	cfg, _, err := finder.FindBroker(c.Broker)
 	if err != nil {
 		return err
 	}
-	outcomes, decideErr := c.Decide(ctx, cfg, servers.Pool, decisions)
+	outcomes, decideErr := c.Decide(ctx, cfg, pool, decisions)
 	if outcomes == nil {
 		return decideErr
 	}
@@ -84,14 +94,14 @@ func (c *Accept) Run(ctx context.Context, p *show.Printer) error {
 }
 
 // losses returns a decision to go on for each partition that is refused.
-func losses(ctx context.Context, servers *target.Opened, version readmodel.Declared) ([]decision.Decision, error) {
-	checkpoints, err := readmodel.Checkpoints(ctx, servers.Pool, version.Group)
+func losses(ctx context.Context, pool *postgres.Pool, admin *kafka.Admin, version readmodel.Declared) ([]decision.Decision, error) {
+	checkpoints, err := readmodel.Checkpoints(ctx, pool, version.Group)
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints of %s: %w", version.Label(), err)
 	}
 	var decisions []decision.Decision
 	for _, name := range version.Declaration.Topics() {
-		topic, exists, err := servers.Admin.Topic(name)
+		topic, exists, err := admin.Topic(name)
 		if err != nil {
 			return nil, err
 		}

@@ -44,7 +44,7 @@ func (c *Show) Run(ctx context.Context, p *show.Printer) error {
 	if err != nil {
 		return err
 	}
-	pool, err := c.OpenDatabase(ctx, p)
+	pool, err := open(ctx, c.Servers, p)
 	if err != nil {
 		return err
 	}
