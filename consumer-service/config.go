@@ -11,6 +11,7 @@ import (
 	"github.com/counterfoil/counterfoil/consumer-service/internal/rebuild"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/postgres"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
 // Config is what the environment says; consumer-service --help lists it.
@@ -40,6 +41,11 @@ type Config struct {
 
 // Only is one version that a process builds for itself.
 type Only = rebuild.Only
+
+// declarations reads the files of the read models.
+func (c *Config) declarations() (rebuild.Files, error) {
+	return readmodel.Load(c.ReadModelsDir, map[string]string{"KAFKA_CONSUMER_TOPIC": c.ConsumerTopic})
+}
 
 // Validate reports everything that is wrong with the settings.
 func (c *Config) Validate() error {

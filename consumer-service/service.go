@@ -40,7 +40,7 @@ func Run(ctx context.Context, cfg Config) error {
 	registry := telemetry.NewRegistry()
 	health := &web.Health{}
 
-	declarations, err := readmodel.Load(cfg.ReadModelsDir, map[string]string{"KAFKA_CONSUMER_TOPIC": cfg.ConsumerTopic})
+	declarations, err := cfg.declarations()
 	if err != nil {
 		return fmt.Errorf("read the declarations: %w", err)
 	}
@@ -103,7 +103,7 @@ func (w wiring) bootstrap() rebuild.Files {
 // here, and then ends the process.
 func (w wiring) versions(end func(error)) func(context.Context) error {
 	supervisor := &rebuild.Supervisor{
-		Preparer: w.owner, Pool: w.pool, Database: w.cfg.Database, Files: w.files, Bootstrap: w.bootstrap(), Only: w.cfg.Only, Ended: end, Keep: w.version, Log: w.log,
+		Preparer: w.owner, Pool: w.pool, Database: w.cfg.Database, Files: w.files, Reread: w.cfg.declarations, Bootstrap: w.bootstrap(), Only: w.cfg.Only, Ended: end, Keep: w.version, Log: w.log,
 	}
 	w.health.Add(func() web.Status {
 		ok, warning, detail := supervisor.Status()

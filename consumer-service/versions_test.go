@@ -158,6 +158,33 @@ func TestVersions_OneThatCannotRunTouchesNoOther(t *testing.T) {
 	}, func() string { return "the dropped version is still in readiness" })
 }
 
+func TestVersions_AFileIsWarnedOfUntilItIsThatOfTheNewestVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	file := filepath.Join(t.TempDir(), "timestamp.yaml")
+	write := func(note string) {
+		if err := os.WriteFile(file, fmt.Appendf(nil, second, w.topic, note), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(nullable)
+	c := w.run("a", func(cfg *consumerservice.Config) { cfg.ReadModelsDir = filepath.Dir(file) })
+	warns := func(want bool) {
+		t.Helper()
+		waitFor(t, func() bool {
+			code, body := c.get(t, c.public+"/readyz?verbose")
+			return code == 200 && strings.Contains(body, "the declaration of timestamp is not that of its newest version") == want
+		}, func() string { return fmt.Sprintf("readiness warns of the file: want %v", want) })
+	}
+	warns(false)
+	w.build("nullable: false")
+	warns(true)
+	write("nullable: false") // as whoever migrated it did, perhaps before
+	warns(false)
+	write("nonsense: [")
+	warns(true)
+}
+
 func TestVersions_AMissingTopicIsWaitedForAndNamed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, 1)

@@ -180,6 +180,14 @@ func TestCommands_SayHowTheyAreUsed(t *testing.T) {
 	for _, command := range []string{"plan", "migrate", "build", "verify", "switch", "rollback", "retire", "drop", "status", "history"} {
 		requireText(t, execute(t, "readmodel", command, "--help").requireCode(t, 0).stdout, "Examples:", "counterfoil readmodel "+command)
 	}
+	for _, about := range []string{"", "doctor", "readmodel", "readmodel plan"} {
+		words := strings.Fields(about)
+		want := execute(t, append(words, "--help")...).requireCode(t, 0).stdout
+		if got := execute(t, append([]string{"help"}, words...)...).requireCode(t, 0).stdout; got != want {
+			t.Errorf("help %s is another text than %s --help:\n%s", about, about, got)
+		}
+	}
+	requireText(t, execute(t, "help", "bogus").requireCode(t, 2).stderr, "bogus", "--help")
 	requireText(t, execute(t).requireCode(t, 2).stderr, "counterfoil dev")
 	requireText(t, execute(t, "bogus").requireCode(t, 2).stderr, "bogus", "--help")
 	requireText(t, execute(t, "dev", "--command-port=65500").requireCode(t, 2).stderr, "65500")

@@ -138,6 +138,24 @@ func TestDev_ReportsEveryFaultOfTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestDev_ReadsTheDeclarationsBeforeItMakesAnything(t *testing.T) {
+	t.Parallel()
+	data, declared := filepath.Join(openDir(t), "data"), t.TempDir()
+	if err := os.WriteFile(filepath.Join(declared, "trips.yaml"), []byte("name: Trips\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{
+		declared:                          "trips.yaml:1: name",
+		filepath.Join(declared, "absent"): "absent: no such file or directory",
+	} {
+		got := execute(t, append([]string{"dev", "--data", data, "--read-models", dir}, freePorts...)...).requireCode(t, 2)
+		requireText(t, got.stderr, want)
+		if _, err := os.Stat(data); !os.IsNotExist(err) {
+			t.Errorf("the data directory is there: %v", err)
+		}
+	}
+}
+
 // listen takes a free port.
 func listen(t *testing.T) (port int) {
 	t.Helper()

@@ -47,6 +47,9 @@ then the standard ports. NO_COLOR turns colour off.
 // parse reads the arguments. It returns nil where they ask for help, which was shown.
 func parse(cli *grammar, args []string) (parsed *kong.Context, err error) {
 	helped := false
+	if len(args) > 0 && args[0] == "help" {
+		args = append(args[1:], "--help")
+	}
 	parser, err := kong.New(cli,
 		kong.Name("counterfoil"),
 		kong.Description(description),

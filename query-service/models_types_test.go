@@ -115,6 +115,28 @@ func TestModel_EveryTypeCanBeAskedFor(t *testing.T) {
 	}
 }
 
+// A number has the digits behind the point that its column declares, also where it is nought.
+func TestModel_NoughtHasTheDigitsOfItsColumn(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+	db.add(declare(t, `
+name: tips
+source: {topic: tips.v1, format: json}
+columns:
+  - {name: id, type: int4, from: $.id}
+  - {name: tip, type: "numeric(10,2)", from: $.tip, default: "0"}
+primary_key: [id]
+write: insert
+`))
+	db.exec(db.WriterURL, `INSERT INTO tips_v1.tips VALUES (1, 0), (2, 0.5)`)
+	s := start(t, db)
+	for id, want := range map[int]string{1: "0.00", 2: "0.50"} {
+		if a := s.get(fmt.Sprintf("/tips/%d", id)); a.body != fmt.Sprintf(`{"id":%d,"tip":%s}`+"\n", id, want) {
+			t.Errorf("got %s, want %s", a, want)
+		}
+	}
+}
+
 // A primary key of any type names its row in an address.
 func TestModel_KeyCanBeOfAnyType(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,9 @@ func Load(dir string, settings map[string]string) ([]*Declaration, error) {
 			return nil, err
 		}
 	} else {
+		if _, err := os.ReadDir(dir); err != nil { // which a glob keeps to itself
+			return nil, fmt.Errorf("read models: %w", err)
+		}
 		files = os.DirFS(dir)
 	}
 	names, err := fs.Glob(files, "*.yaml")

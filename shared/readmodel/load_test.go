@@ -1,6 +1,8 @@
 package readmodel_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,6 +105,14 @@ func TestLoad_AnEmptyDirectoryIsAFault(t *testing.T) {
 	t.Parallel()
 	if err := load(t, nil); err == nil {
 		t.Error("nothing to do is not an error")
+	}
+}
+
+func TestLoad_AFolderThatIsNotThereIsCalledSo(t *testing.T) {
+	t.Parallel()
+	absent := filepath.Join(t.TempDir(), "absent")
+	if _, err := readmodel.Load(absent, nil); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), absent) {
+		t.Errorf("it says %v", err)
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// Plain returns what was scanned into a Target as a bool, int32, int64, float64, string, []byte or time.Time, or nil for null.
+// Plain returns what was scanned into a Target of the column as a bool, int32, int64, float64, string, []byte or time.Time, or nil for null.
 // Decimals, UUIDs, dates and JSON are strings.
-func Plain(scanned any) any {
+func (c Column) Plain(scanned any) any {
 	switch v := scanned.(type) {
 	case *pgtype.Text:
 		return unlessNull(v.Valid, v.String)
@@ -27,8 +27,7 @@ func Plain(scanned any) any {
 	case *pgtype.Date:
 		return unlessNull(v.Valid, v.Time.Format(time.DateOnly))
 	case *pgtype.Numeric:
-		text, err := v.MarshalJSON()
-		return unlessNull(v.Valid && err == nil, string(text))
+		return unlessNull(v.Valid, string(c.appendNumeric(nil, v)))
 	case *[]byte:
 		return unlessNull(*v != nil, *v)
 	}

@@ -26,7 +26,7 @@ type kind struct {
 	parse            func(text string) (any, error)
 	array            func(values []any, nullable bool) any
 	target           func() any                          // what pgx scans into
-	json             func(dst []byte, target any) []byte // what was scanned, not null, as JSON
+	json             func(dst []byte, target any) []byte // what was scanned, not null, as JSON; nil for numeric
 }
 
 // kinds are the types that a column can have, by name.
@@ -36,7 +36,7 @@ var kinds = map[string]kind{
 	"int4":        {scalar: true, parse: parseInt4, array: arrayOf[int32], target: target[pgtype.Int4], json: marshalled},
 	"int8":        {scalar: true, parse: parseInt8, array: arrayOf[int64], target: target[pgtype.Int8], json: marshalled},
 	"float8":      {scalar: true, parse: parseFloat8, array: arrayOf[float64], target: target[pgtype.Float8], json: marshalled},
-	"numeric":     {scalar: true, parse: parseNumeric, array: arrayOf[pgtype.Numeric], target: target[pgtype.Numeric], json: marshalled},
+	"numeric":     {scalar: true, parse: parseNumeric, array: arrayOf[pgtype.Numeric], target: target[pgtype.Numeric]},
 	"uuid":        {parse: parseUUID, array: arrayOf[pgtype.UUID], target: target[pgtype.UUID], json: marshalled},
 	"timestamptz": {parse: parseTimestamp, array: arrayOf[time.Time], target: target[pgtype.Timestamptz], json: timestampJSON},
 	"date":        {parse: parseDate, array: arrayOf[pgtype.Date], target: target[pgtype.Date], json: dateJSON},
@@ -163,6 +163,9 @@ func (c Column) Target() any {
 func (c Column) AppendJSON(dst []byte, scanned any) []byte {
 	if isNull(scanned) {
 		return append(dst, "null"...)
+	}
+	if n, ok := scanned.(*pgtype.Numeric); ok {
+		return c.appendNumeric(dst, n)
 	}
 	k, _ := c.kind()
 	return k.json(dst, scanned)
@@ -342,6 +345,15 @@ func marshalled(dst []byte, scanned any) []byte {
 		return append(dst, "null"...)
 	}
 	return append(dst, b...)
+}
+
+// appendNumeric appends a number with as many digits behind the point as PostgreSQL holds. Where it is nought pgx forgets
+// them; those that the column declares are known.
+func (c Column) appendNumeric(dst []byte, n *pgtype.Numeric) []byte {
+	if k, _ := c.kind(); k.scale > 0 && n.Int != nil && n.Int.Sign() == 0 {
+		return fmt.Appendf(dst, "%.*f", k.scale, 0.0)
+	}
+	return marshalled(dst, n)
 }
 
 func textJSON(dst []byte, scanned any) []byte {

@@ -39,7 +39,11 @@ func read(kind, raw string) (string, error) {
 	if err := types.Scan(oids[c.TypeName()], pgtype.BinaryFormatCode, wire, target); err != nil {
 		return "", fmt.Errorf("PostgreSQL's answer cannot be read: %w", err)
 	}
-	return string(c.AppendJSON(nil, target)), nil
+	answer := string(c.AppendJSON(nil, target))
+	if plain := c.Plain(target); c.TypeName() == "numeric" && plain != answer {
+		return "", fmt.Errorf("it is %s as JSON and %s otherwise", answer, plain)
+	}
+	return answer, nil
 }
 
 func TestTypes_TakeWhatTheyCanKeepAndNothingElse(t *testing.T) {
@@ -94,7 +98,9 @@ func TestTypes_TakeWhatTheyCanKeepAndNothingElse(t *testing.T) {
 		{"numeric", `1e99999`, "", "not a decimal number"},
 		{"numeric(4,2)", `99.99`, `99.99`, ""},
 		{"numeric(4,2)", `99.9900`, `99.9900`, ""},
-		{"numeric(4,2)", `0`, `0`, ""},
+		{"numeric(4,2)", `0`, `0.00`, ""},
+		{"numeric(4,2)", `-0.0`, `0.00`, ""},
+		{"numeric(4,0)", `0`, `0`, ""},
 		{"numeric(4,2)", `99.999`, "", "more than 2 digits behind the point"},
 		{"numeric(4,2)", `100`, "", "more than 2 digits before the point"},
 		{"numeric(4,2)", `1e2`, "", "before the point"},

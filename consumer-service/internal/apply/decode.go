@@ -170,7 +170,7 @@ func (d *decoder) keyNames(r kafka.Record, row []any) error {
 		return nil
 	}
 	named, err := d.columns[d.key].ParseText(string(r.Key))
-	if err != nil || canonical(named) != canonical(row[d.key]) {
+	if err != nil || readmodel.Canonical(named) != readmodel.Canonical(row[d.key]) {
 		return fault.New(fault.CodeKeyMismatch, fmt.Sprintf("the record's key is not its %s", origin(d.columns[d.key])), nil)
 	}
 	return nil

@@ -104,12 +104,11 @@ func (a *Applier) newest(rows []item) []item {
 
 // key returns a text that is the same for equal primary keys only.
 func (a *Applier) key(values []any) string {
-	var b strings.Builder
-	for _, i := range a.primary {
-		text := canonical(values[i])
-		fmt.Fprintf(&b, "%d:%s", len(text), text)
+	key := make([]any, len(a.primary))
+	for i, column := range a.primary {
+		key[i] = values[column]
 	}
-	return b.String()
+	return readmodel.Canonical(key...)
 }
 
 // upsertRows writes rows that can change and counts: what is newer there already counts as such.

@@ -43,9 +43,10 @@ type Supervisor struct {
 	Pool      *pgxpool.Pool
 	Database  postgres.Config // to listen for changes
 	Files     Files
-	Bootstrap Files       // models that get their first version here
-	Only      *Only       // nil runs all that no other process builds for itself
-	Ended     func(error) // called when the version of Only is no longer to be built: with nil if it is ready
+	Reread    func() (Files, error) // what the files say by now
+	Bootstrap Files                 // models that get their first version here
+	Only      *Only                 // nil runs all that no other process builds for itself
+	Ended     func(error)           // called when the version of Only is no longer to be built: with nil if it is ready
 	Keep      func(*readmodel.Declaration) Kept
 	Log       *slog.Logger
 
@@ -232,6 +233,7 @@ func (s *Supervisor) end(versions []readmodel.Version) {
 
 // known remembers what a look came to, and logs what changed.
 func (s *Supervisor) known(ctx context.Context, versions []readmodel.Version, err error) {
+	differs := s.differing(versions)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.waiting
@@ -243,12 +245,26 @@ func (s *Supervisor) known(ctx context.Context, versions []readmodel.Version, er
 		return
 	}
 	s.waiting, s.read = "", true
-	if differs := s.Files.differing(versions); differs != s.differs {
+	if differs != s.differs {
 		s.differs = differs
 		if differs != "" {
 			s.Log.WarnContext(ctx, "the declaration is not that of the newest version; counterfoil readmodel plan says what to do", "read_model", differs)
 		}
 	}
+}
+
+// differing returns the models whose newest version is not what their file says, or "". A file that was changed since this
+// process read it, and then migrated, is as it should be.
+func (s *Supervisor) differing(versions []readmodel.Version) string {
+	differs := s.Files.differing(versions)
+	if differs == "" {
+		return ""
+	}
+	files, err := s.Reread()
+	if err != nil {
+		return differs
+	}
+	return files.differing(versions)
 }
 
 // cannot remembers why a version cannot be run, "" if it can, and reports whether that is new.

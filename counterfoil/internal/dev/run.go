@@ -10,13 +10,11 @@ import (
 
 	"github.com/counterfoil/counterfoil/command-service"
 	"github.com/counterfoil/counterfoil/consumer-service"
-	"github.com/counterfoil/counterfoil/counterfoil/internal/exit"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/show"
 	"github.com/counterfoil/counterfoil/query-service"
 	"github.com/counterfoil/counterfoil/shared/embedded"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/postgres"
-	"github.com/counterfoil/counterfoil/shared/readmodel"
 	"github.com/counterfoil/counterfoil/shared/service"
 	"github.com/counterfoil/counterfoil/shared/telemetry"
 )
@@ -125,12 +123,8 @@ func bootstrap(ctx context.Context, home *home, pg *embedded.Postgres) (postgres
 // those that read models are declared to come from: nobody else is there to make them.
 func createTopics(settings *settings) error {
 	command := settings.command
-	declarations, err := readmodel.Load(settings.consumer.ReadModelsDir, map[string]string{"KAFKA_CONSUMER_TOPIC": settings.consumer.ConsumerTopic})
-	if err != nil {
-		return exit.With(exit.Usage, fmt.Errorf("read the declarations: %w", err))
-	}
 	topics := []string{command.PublishTopic}
-	for _, d := range declarations {
+	for _, d := range settings.declared {
 		topics = append(topics, d.Topics()...)
 	}
 	slices.Sort(topics)

@@ -10,6 +10,7 @@ import (
 	"github.com/counterfoil/counterfoil/consumer-service"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/exit"
 	"github.com/counterfoil/counterfoil/query-service"
+	"github.com/counterfoil/counterfoil/shared/readmodel"
 	"github.com/counterfoil/counterfoil/shared/service"
 )
 
@@ -18,6 +19,7 @@ type settings struct {
 	command  commandservice.Config
 	query    queryservice.Config
 	consumer consumerservice.Config
+	declared []*readmodel.Declaration
 }
 
 // owned are the variables that dev decides itself; each secret also comes as a file.
@@ -56,6 +58,11 @@ func (c *Command) readSettings() (*settings, error) {
 	}
 	if err != nil {
 		return nil, exit.With(exit.Usage, fmt.Errorf("the environment is wrong:\n%s", distinct(err)))
+	}
+	// The consumer-service would refuse them too, after all that it stands on was made.
+	s.declared, err = readmodel.Load(s.consumer.ReadModelsDir, map[string]string{"KAFKA_CONSUMER_TOPIC": s.consumer.ConsumerTopic})
+	if err != nil {
+		return nil, exit.With(exit.Usage, fmt.Errorf("read the declarations: %w", err))
 	}
 	return s, nil
 }

@@ -15,7 +15,15 @@ func (e *examination) database(ctx context.Context) {
 	const server, migrations, roles = "database", "migrations", "roles"
 	pool, at, err := e.finder.OpenDatabase(ctx, e.DBURL)
 	if err != nil {
-		e.fail(server, err.Error(), "start PostgreSQL, or name the right one by --db-url or DB_URL, with user and password")
+		do := []string{"start PostgreSQL, or name the right one by --db-url or DB_URL, with user and password"}
+		if postgres.IsNoDatabase(err) {
+			do = []string{
+				"start the consumer-service, which creates it if its owner role has CREATEDB",
+				"or create it: createdb --owner " + postgres.OwnerRole + " and its name",
+				"or name the right one by --db-url or DB_URL",
+			}
+		}
+		e.fail(server, err.Error(), do...)
 		e.skip(migrations, "the database cannot be reached")
 		e.skip(roles, "the database cannot be reached")
 		return

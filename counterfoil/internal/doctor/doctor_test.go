@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -202,6 +203,25 @@ func TestDoctor_GoesOnWithoutServers(t *testing.T) {
 	}
 	require(t, found, "command topic", OK)
 	require(t, found, "read models", Skipped)
+}
+
+func TestDoctor_TellsAMissingDatabaseFromAMissingServer(t *testing.T) {
+	t.Parallel()
+	p := newPatient(t)
+	url, err := url.Parse(p.db.OwnerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url.Path = "/absent"
+	p.db = &pgtest.DB{OwnerURL: url.String()}
+	found, _ := p.examine(t)
+	require(t, found, "database", Failed, `database "absent" does not exist`, "consumer-service", "creates it", "--db-url")
+	for _, f := range found["database"] {
+		if strings.Contains(strings.Join(f.Do, " "), "start PostgreSQL") {
+			t.Errorf("PostgreSQL runs, and it says %q", f.Do)
+		}
+	}
+	require(t, found, "migrations", Skipped)
 }
 
 func TestDoctor_KnowsTheVersionsOfAReadModel(t *testing.T) {

@@ -13,7 +13,6 @@ import (
 	"github.com/counterfoil/counterfoil/shared/decision"
 	"github.com/counterfoil/counterfoil/shared/kafka"
 	"github.com/counterfoil/counterfoil/shared/position"
-	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
@@ -43,21 +42,12 @@ gone: restore the topic instead if you can. The decision holds for the topic as 
 
 // Run accepts the losses.
 func (c *Accept) Run(ctx context.Context, p *show.Printer) error {
-	finder, err := c.Finder()
+	servers, err := c.Open(ctx, p)
 	if err != nil {
 		return err
 	}
-	pool, _, err := finder.OpenDatabase(ctx, c.DBURL)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	admin, _, err := finder.OpenBroker(c.Broker)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = admin.Close() }()
-	versions, err := readmodel.DeclaredVersions(ctx, pool)
+	defer servers.Close()
+	versions, err := readmodel.DeclaredVersions(ctx, servers.Pool)
 	if err != nil {
 		return fmt.Errorf("read the versions: %w", err)
 	}
@@ -66,7 +56,7 @@ func (c *Accept) Run(ctx context.Context, p *show.Printer) error {
 		if c.ReadModel != "" && version.Name != c.ReadModel {
 			continue
 		}
-		lost, err := losses(ctx, pool, admin, version)
+		lost, err := losses(ctx, servers, version)
 		if err != nil {
 			return err
 		}
@@ -75,11 +65,11 @@ func (c *Accept) Run(ctx context.Context, p *show.Printer) error {
 	if len(decisions) == 0 {
 		return exit.With(exit.NotYet, errors.New("no partition is refused for lost history"))
 	}
-	cfg, _, err := finder.FindBroker(c.Broker)
+	cfg, _, err := servers.Finder.FindBroker(c.Broker)
 	if err != nil {
 		return err
 	}
-	outcomes, decideErr := c.Decide(ctx, cfg, pool, decisions)
+	outcomes, decideErr := c.Decide(ctx, cfg, servers.Pool, decisions)
 	if outcomes == nil {
 		return decideErr
 	}
@@ -94,14 +84,14 @@ func (c *Accept) Run(ctx context.Context, p *show.Printer) error {
 }
 
 // losses returns a decision to go on for each partition that is refused.
-func losses(ctx context.Context, pool *postgres.Pool, admin *kafka.Admin, version readmodel.Declared) ([]decision.Decision, error) {
-	checkpoints, err := readmodel.Checkpoints(ctx, pool, version.Group)
+func losses(ctx context.Context, servers *target.Opened, version readmodel.Declared) ([]decision.Decision, error) {
+	checkpoints, err := readmodel.Checkpoints(ctx, servers.Pool, version.Group)
 	if err != nil {
 		return nil, fmt.Errorf("read the checkpoints of %s: %w", version.Label(), err)
 	}
 	var decisions []decision.Decision
 	for _, name := range version.Declaration.Topics() {
-		topic, exists, err := admin.Topic(name)
+		topic, exists, err := servers.Admin.Topic(name)
 		if err != nil {
 			return nil, err
 		}

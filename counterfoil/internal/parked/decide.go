@@ -102,7 +102,7 @@ func (c choice) decide(ctx context.Context, p *show.Printer, verb decision.Verb,
 		return err
 	}
 	p.Explain("Kafka %s (%s)", broker.Value, broker.From())
-	pool, err := open(ctx, c.Servers, p)
+	pool, err := c.OpenDatabase(ctx, p)
 	if err != nil {
 		return err
 	}

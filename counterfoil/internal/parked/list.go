@@ -9,7 +9,6 @@ import (
 	"github.com/counterfoil/counterfoil/counterfoil/internal/exit"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/show"
 	"github.com/counterfoil/counterfoil/counterfoil/internal/target"
-	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
 
@@ -39,7 +38,7 @@ func (c *List) Run(ctx context.Context, p *show.Printer) error {
 	if err != nil {
 		return err
 	}
-	pool, err := open(ctx, c.Servers, p)
+	pool, err := c.OpenDatabase(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -52,19 +51,6 @@ func (c *List) Run(ctx context.Context, p *show.Printer) error {
 		records = []readmodel.ParkedRecord{}
 	}
 	return p.Result(records, func(page *show.Page) { table(page, records) })
-}
-
-func open(ctx context.Context, servers target.Servers, p *show.Printer) (*postgres.Pool, error) {
-	finder, err := servers.Finder()
-	if err != nil {
-		return nil, err
-	}
-	pool, database, err := finder.OpenDatabase(ctx, servers.DBURL)
-	if err != nil {
-		return nil, err
-	}
-	p.Explain("PostgreSQL %s (%s)", database.Value, database.From())
-	return pool, nil
 }
 
 func table(page *show.Page, records []readmodel.ParkedRecord) {

@@ -44,7 +44,7 @@ func (c *Show) Run(ctx context.Context, p *show.Printer) error {
 	if err != nil {
 		return err
 	}
-	pool, err := open(ctx, c.Servers, p)
+	pool, err := c.OpenDatabase(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -33,30 +33,19 @@ model yet.`
 
 // Run shows the progress of every version.
 func (c *Command) Run(ctx context.Context, p *show.Printer) error {
-	finder, err := c.Finder()
+	servers, err := c.Open(ctx, p)
 	if err != nil {
 		return err
 	}
-	pool, database, err := finder.OpenDatabase(ctx, c.DBURL)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	p.Explain("PostgreSQL %s (%s)", database.Value, database.From())
-	admin, broker, err := finder.OpenBroker(c.Broker)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = admin.Close() }()
-	p.Explain("Kafka %s (%s)", broker.Value, broker.From())
-	versions, err := readmodel.DeclaredVersions(ctx, pool)
+	defer servers.Close()
+	versions, err := readmodel.DeclaredVersions(ctx, servers.Pool)
 	if postgres.IsMissing(err) || err == nil && len(versions) == 0 {
 		return exit.With(exit.NotYet, errors.New("there is no read model yet; the consumer-service creates those that are declared when it starts"))
 	}
 	if err != nil {
 		return fmt.Errorf("read the versions: %w", err)
 	}
-	all, err := Survey(ctx, pool, admin, versions)
+	all, err := Survey(ctx, servers.Pool, servers.Admin, versions)
 	if err != nil {
 		return err
 	}

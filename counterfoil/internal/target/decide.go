@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/user"
 	"time"
 
@@ -14,16 +13,6 @@ import (
 	"github.com/counterfoil/counterfoil/shared/postgres"
 	"github.com/counterfoil/counterfoil/shared/readmodel"
 )
-
-// Servers are the flags of a command that needs broker and database.
-type Servers struct {
-	Broker string `help:"Brokers to connect to first, host:port, separated by commas." placeholder:"HOST:PORT"`
-	DBURL  string `name:"db-url" help:"PostgreSQL URL; any role that may read the control tables will do." placeholder:"URL"`
-	Data   string `help:"Data directory of counterfoil dev, whose file env says where the servers are." default:".counterfoil" type:"path"`
-}
-
-// Finder returns what finds the servers.
-func (s Servers) Finder() (*Finder, error) { return NewFinder(s.Data, os.Getenv) }
 
 // Verdict are the flags of a command that records decisions.
 type Verdict struct {

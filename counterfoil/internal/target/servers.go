@@ -76,7 +76,7 @@ func (f *Finder) OpenDatabase(ctx context.Context, flag string) (*postgres.Pool,
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, t, fmt.Errorf("PostgreSQL at %s: %s; %s", t.Value, oneLine(err), t.Hint())
+		return nil, t, fmt.Errorf("PostgreSQL at %s: %w; %s", t.Value, oneLine{err}, t.Hint())
 	}
 	return pool, t, nil
 }
@@ -100,13 +100,16 @@ func (f *Finder) OpenOwner(ctx context.Context, flag, name string) (*postgres.Co
 	}
 	conn, err := postgres.ConnectOne(ctx, cfg, name)
 	if err != nil {
-		return nil, cfg, fmt.Errorf("PostgreSQL at %s: %s; %s", place(cfg), oneLine(err), t.Hint())
+		return nil, cfg, fmt.Errorf("PostgreSQL at %s: %w; %s", place(cfg), oneLine{err}, t.Hint())
 	}
 	return conn, cfg, nil
 }
 
 // oneLine writes what pgx writes as a list, one line for each address that it tried.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+func (e oneLine) Unwrap() error { return e.error }
 
 // place writes role@host:port/database.
 func place(cfg postgres.Config) string {

@@ -1,10 +1,12 @@
 package versions
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/counterfoil/counterfoil/counterfoil/internal/show"
@@ -31,11 +33,7 @@ differs, builder (another process fills it) or allowed (parked records are).`
 
 // Run shows the history.
 func (c *History) Run(ctx context.Context, p *show.Printer) error {
-	finder, err := c.Finder()
-	if err != nil {
-		return err
-	}
-	pool, _, err := finder.OpenDatabase(ctx, c.DBURL)
+	pool, err := c.OpenDatabase(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -54,19 +52,34 @@ func (c *History) Run(ctx context.Context, p *show.Printer) error {
 				show.Text(e.At.UTC().Format(time.RFC3339)), show.Text(label(e.Name, e.Version)), show.Text(e.Event), show.Text(e.By), show.Text(e.Reason), show.Text(details(e.Details)),
 			})
 		}
-		page.Table([]string{"at", "version", "event", "by", "reason", ""}, rows)
+		page.Table([]string{"at", "version", "event", "by", "reason", "details"}, rows)
 	})
 }
 
-// details writes what else there is to know on one line.
+// details writes what else there is to know on one line, such as "against v1, rows 20". What is nought says nothing.
 func details(v any) string {
-	raw, ok := v.(json.RawMessage)
-	if !ok {
-		return ""
+	raw, _ := v.(json.RawMessage)
+	facts := map[string]any{}
+	if len(raw) > 0 && json.Unmarshal(raw, &facts) != nil {
+		return string(raw)
 	}
-	var b bytes.Buffer
-	if err := json.Compact(&b, raw); err != nil {
-		return fmt.Sprint(v)
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(facts)) {
+		switch value := facts[name].(type) {
+		case bool:
+			if value {
+				texts = append(texts, name)
+			}
+		case float64:
+			switch {
+			case name == "by" || name == "against":
+				texts = append(texts, fmt.Sprintf("%s v%.0f", name, value))
+			case value != 0:
+				texts = append(texts, name+" "+show.Count(int64(value)))
+			}
+		default:
+			texts = append(texts, fmt.Sprintf("%s %v", name, value))
+		}
 	}
-	return b.String()
+	return strings.Join(texts, ", ")
 }

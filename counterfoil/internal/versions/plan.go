@@ -71,19 +71,14 @@ func (c *Plan) Run(ctx context.Context, p *show.Printer) error {
 	if err != nil {
 		return err
 	}
-	pool, _, err := finder.OpenDatabase(ctx, c.DBURL)
+	servers, err := c.Open(ctx, p)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	admin, _, err := finder.OpenBroker(c.Broker)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = admin.Close() }()
+	defer servers.Close()
 	var all []Planned
 	for _, d := range declarations {
-		planned, err := planOne(ctx, pool, admin, d)
+		planned, err := planOne(ctx, servers.Pool, servers.Admin, d)
 		if err != nil {
 			return coded(err)
 		}
@@ -181,6 +176,16 @@ func (p Planned) show(page *show.Page) {
 	for _, reason := range p.Reasons {
 		fields = append(fields, show.Field{Name: "  because", Value: show.Text(reason)})
 	}
+	if p.Needed || p.State == string(readmodel.Planned) || p.State == string(readmodel.Retired) {
+		fields = append(fields, p.work()...)
+	}
+	fields = append(fields, show.Field{Name: "  next", Value: show.Text(strings.TrimSpace(p.Next))})
+	page.Fields(fields...)
+}
+
+// work says what it takes to build the version.
+func (p Planned) work() []show.Field {
+	var fields []show.Field
 	for _, t := range p.Topics {
 		text := fmt.Sprintf("%s: %s records", t.Topic, show.Count(t.Records))
 		if t.Bytes > 0 {
@@ -195,13 +200,10 @@ func (p Planned) show(page *show.Page) {
 		}
 		fields = append(fields, show.Field{Name: "  to read", Value: value})
 	}
-	if p.Needed || p.State == string(readmodel.Planned) || p.State == string(readmodel.Retired) {
-		fields = append(fields,
-			show.Field{Name: "  expected time", Value: show.Text(fmt.Sprintf("about %s (%s)", show.Duration(time.Duration(p.Seconds*float64(time.Second))), p.Assumption))})
-		if p.Serving > 0 {
-			fields = append(fields, show.Field{Name: "  disk", Value: show.Text(fmt.Sprintf("%s, as %s takes", show.Bytes(p.TableBytes), label(p.ReadModel, p.Serving)))})
-		}
+	fields = append(fields,
+		show.Field{Name: "  expected time", Value: show.Text(fmt.Sprintf("about %s (%s)", show.Duration(time.Duration(p.Seconds*float64(time.Second))), p.Assumption))})
+	if p.Serving > 0 {
+		fields = append(fields, show.Field{Name: "  disk", Value: show.Text(fmt.Sprintf("%s, as %s takes", show.Bytes(p.TableBytes), label(p.ReadModel, p.Serving)))})
 	}
-	fields = append(fields, show.Field{Name: "  next", Value: show.Text(strings.TrimSpace(p.Next))})
-	page.Fields(fields...)
+	return fields
 }

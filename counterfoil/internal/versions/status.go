@@ -52,21 +52,12 @@ type Overview struct {
 
 // Run shows all versions.
 func (c *Status) Run(ctx context.Context, p *show.Printer) error {
-	finder, err := c.Finder()
+	servers, err := c.Open(ctx, p)
 	if err != nil {
 		return err
 	}
-	pool, _, err := finder.OpenDatabase(ctx, c.DBURL)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	admin, _, err := finder.OpenBroker(c.Broker)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = admin.Close() }()
-	all, err := survey(ctx, pool, admin, c.Model)
+	defer servers.Close()
+	all, err := survey(ctx, servers.Pool, servers.Admin, c.Model)
 	if err != nil {
 		return coded(err)
 	}

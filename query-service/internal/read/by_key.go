@@ -82,7 +82,7 @@ func (r *Reader) byKeys(ctx context.Context, t catalog.Target, keys []Key, found
 			if err != nil {
 				continue
 			}
-			name := canonical(values)
+			name := readmodel.Canonical(values...)
 			if meant[name] == nil {
 				for i, value := range values {
 					lists[i] = append(lists[i], value)
@@ -117,7 +117,7 @@ func (r *Reader) byKeys(ctx context.Context, t catalog.Target, keys []Key, found
 			for i, position := range positions {
 				values[i] = plain(row[position])
 			}
-			for _, key := range meant[canonical(values)] {
+			for _, key := range meant[readmodel.Canonical(values...)] {
 				found[key] = Keyed{Version: v.Version, Row: row}
 			}
 		}

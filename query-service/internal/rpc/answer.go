@@ -108,14 +108,14 @@ func appendRecord(answer *dynamicpb.Message, d *readmodel.Declaration, row []any
 	fields := record.Descriptor().Fields()
 	if values := fields.ByName("values"); record.Descriptor().FullName() == "counterfoil.common.Record" {
 		list := record.Mutable(values).List()
-		for _, scanned := range row {
+		for i, column := range d.Columns {
 			value := list.NewElement()
-			setValue(value.Message(), scanned)
+			setValue(value.Message(), column, row[i])
 			list.Append(value)
 		}
 	} else {
 		for i, column := range d.Columns {
-			setField(record, fields.ByName(protoreflect.Name(column.Name)), row[i])
+			setField(record, fields.ByName(protoreflect.Name(column.Name)), column, row[i])
 		}
 	}
 	records.Append(protoreflect.ValueOfMessage(record))

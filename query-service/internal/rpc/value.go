@@ -10,8 +10,8 @@ import (
 )
 
 // setField sets the field of a record's message; null leaves it unset.
-func setField(record protoreflect.Message, field protoreflect.FieldDescriptor, scanned any) {
-	switch v := readmodel.Plain(scanned).(type) {
+func setField(record protoreflect.Message, field protoreflect.FieldDescriptor, column readmodel.Column, scanned any) {
+	switch v := column.Plain(scanned).(type) {
 	case nil:
 	case time.Time:
 		setTime(record, field, v)
@@ -21,11 +21,11 @@ func setField(record protoreflect.Message, field protoreflect.FieldDescriptor, s
 }
 
 // setValue sets the alternative of a counterfoil.common.Value; null sets none.
-func setValue(value protoreflect.Message, scanned any) {
+func setValue(value protoreflect.Message, column readmodel.Column, scanned any) {
 	set := func(name protoreflect.Name, v any) {
 		value.Set(value.Descriptor().Fields().ByName(name), protoreflect.ValueOf(v))
 	}
-	switch v := readmodel.Plain(scanned).(type) {
+	switch v := column.Plain(scanned).(type) {
 	case bool:
 		set("bool_value", v)
 	case int32:

@@ -1,4 +1,4 @@
-package read
+package readmodel
 
 import (
 	"fmt"
@@ -9,8 +9,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// canonical returns a text that is the same for equal values of a primary key, and differs for others.
-func canonical(values []any) string {
+// Canonical returns a text of a key, whose values are what Column.ParseText returns. Keys have it in common where PostgreSQL
+// holds them for equal, and only there.
+func Canonical(values ...any) string {
 	if len(values) == 1 {
 		if id, ok := values[0].(pgtype.UUID); ok { // the most frequent, by far
 			return string(id.Bytes[:])
@@ -40,9 +41,8 @@ func canonicalOne(value any) string {
 		return v.Time.Format(time.DateOnly)
 	case pgtype.Numeric:
 		return canonicalNumber(v)
-	default:
-		return fmt.Sprint(v)
 	}
+	return fmt.Sprint(value)
 }
 
 // canonicalNumber writes 1, 1.0 and 1e0 alike.
@@ -53,29 +53,4 @@ func canonicalNumber(n pgtype.Numeric) string {
 	all := n.Int.String()
 	digits := strings.TrimRight(all, "0")
 	return digits + "e" + strconv.Itoa(int(n.Exp)+len(all)-len(digits))
-}
-
-// plain returns what was scanned into a target of a column that is not null in the form in which Column.ParseText returns values.
-func plain(target any) any {
-	switch v := target.(type) {
-	case *pgtype.Text:
-		return v.String
-	case *pgtype.Bool:
-		return v.Bool
-	case *pgtype.Int4:
-		return v.Int32
-	case *pgtype.Int8:
-		return v.Int64
-	case *pgtype.Numeric:
-		return *v
-	case *pgtype.UUID:
-		return *v
-	case *pgtype.Timestamptz:
-		return v.Time
-	case *pgtype.Date:
-		return *v
-	case *[]byte:
-		return *v
-	}
-	return target
 }
