@@ -27,7 +27,7 @@ apache: ## run the integration suite on real Apache Kafka (needs Java 17 and Mav
 postman: ## run the Postman collection against a stack that runs (needs Node.js)
 	postman/run
 
-mutants: ## show that the tests catch plausible mistakes (takes twenty minutes)
+mutants: ## show that the tests catch plausible mistakes (takes half an hour)
 	go run ./integration/mutants
 
 faults: ## break everything, one by one and in random sequence, and check what is there (SEED=n repeats)

@@ -1,5 +1,6 @@
 // Command mutants shows that the tests catch plausible mistakes: it applies each to a scratch copy of the repository and
-// runs the tests that should fail. A mistake that nothing catches is a missing test; the exit code is then 1.
+// runs the tests that should fail. A mistake that nothing catches is a missing test; the exit code is then 1. The tests are
+// run without any mistake first, since one that fails then would catch everything.
 //
 //	go run ./integration/mutants            all of them
 //	go run ./integration/mutants checkpoint those whose mistake contains the word
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -40,12 +42,15 @@ func run(ctx context.Context, word string) error {
 	if err := copyTree(ctx, strings.TrimSpace(root), scratch); err != nil {
 		return fmt.Errorf("copy the repository: %w", err)
 	}
-	survivors, tried := 0, 0
-	for _, m := range mutants {
-		if !strings.Contains(m.mistake, word) {
-			continue
-		}
-		tried++
+	chosen := slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !strings.Contains(m.mistake, word) })
+	if len(chosen) == 0 {
+		return fmt.Errorf("no mistake contains %q", word)
+	}
+	if err := sound(ctx, scratch, chosen); err != nil {
+		return err
+	}
+	survivors := 0
+	for _, m := range chosen {
 		began := time.Now()
 		caught, by, err := try(ctx, scratch, m)
 		if err != nil {
@@ -58,10 +63,7 @@ func run(ctx context.Context, word string) error {
 		}
 		fmt.Printf("%-55s %4.0fs  %s\n", m.mistake, time.Since(began).Seconds(), verdict)
 	}
-	fmt.Printf("%d passed, %d failed\n", tried-survivors, survivors)
-	if tried == 0 {
-		return fmt.Errorf("no mistake contains %q", word)
-	}
+	fmt.Printf("%d passed, %d failed\n", len(chosen)-survivors, survivors)
 	if survivors > 0 {
 		return fmt.Errorf("%d mistakes were not caught", survivors)
 	}
@@ -72,6 +74,26 @@ func run(ctx context.Context, word string) error {
 func copyTree(ctx context.Context, root, scratch string) error {
 	return exec.CommandContext(ctx, "sh", "-c",
 		`cd "$1" && git ls-files -z --cached --others --exclude-standard | tar --null --ignore-failed-read -T - -cf - | tar -C "$2" -xf -`, "sh", root, scratch).Run()
+}
+
+// sound reports whether the tests of the mutants pass where there is no mistake.
+func sound(ctx context.Context, scratch string, chosen []mutant) error {
+	var faults []error
+	ran := map[[2]string]bool{}
+	for _, m := range chosen {
+		if ran[[2]string{m.pkg, m.run}] {
+			continue
+		}
+		ran[[2]string{m.pkg, m.run}] = true
+		out, failed, err := tests(ctx, scratch, m)
+		if err != nil {
+			return fmt.Errorf("%s in %s: %w", m.run, m.pkg, err)
+		}
+		if failed {
+			faults = append(faults, fmt.Errorf("%s in %s fails without any mistake, so it shows nothing: %s", m.run, m.pkg, failing(out)))
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // try runs the tests against the mistake. A mistake that does not compile says nothing, so it is an error.
@@ -88,14 +110,20 @@ func try(ctx context.Context, scratch string, m mutant) (caught bool, by string,
 		return false, "", err
 	}
 	defer func() { err = errors.Join(err, os.WriteFile(path, original, 0o600)) }()
-	out, failed := output(ctx, scratch, "go", "test", "-count=1", "-failfast", "-run", m.run, m.pkg)
+	out, failed, err := tests(ctx, scratch, m)
+	return failed, failing(out), err
+}
+
+// tests runs the mutant's tests on what the copy holds now. It is an error when there are none, or when they do not compile.
+func tests(ctx context.Context, scratch string, m mutant) (out string, failed bool, err error) {
+	out, err = output(ctx, scratch, "go", "test", "-count=1", "-failfast", "-run", m.run, m.pkg)
 	if ctx.Err() != nil {
-		return false, "", ctx.Err()
+		return "", false, ctx.Err()
 	}
-	if strings.Contains(out, "[build failed]") || strings.Contains(out, "no tests to run") {
-		return false, "", fmt.Errorf("says nothing: %s", out)
+	if strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]") || strings.Contains(out, "no tests to run") {
+		return "", false, fmt.Errorf("says nothing: %s", out)
 	}
-	return failed != nil, failing(out), nil
+	return out, err != nil, nil
 }
 
 // failing returns the name of the first test that failed.
