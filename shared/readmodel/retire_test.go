@@ -9,10 +9,7 @@ import (
 
 func TestDrop_SparesWhatServesAndWhatARollbackNeeds(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	w.verify(n)
 	retire := func(number int, force bool) error {
 		return readmodel.Retire(t.Context(), w.conn, "trips", number, force, mandate)
@@ -25,9 +22,7 @@ func TestDrop_SparesWhatServesAndWhatARollbackNeeds(t *testing.T) {
 		require(t, do(9, true), readmodel.ErrAbsent)
 	}
 	require(t, drop(n, false), readmodel.ErrRefused, "trips/v2 is ready", "readmodel retire trips 2")
-	if err := w.switchTo(n); err != nil {
-		t.Fatal(err)
-	}
+	w.mustSwitchTo(n)
 	require(t, retire(1, false), readmodel.ErrRefused, "readmodel rollback trips", "retire trips 1 --force")
 	require(t, drop(1, false), readmodel.ErrRefused, "readmodel rollback trips", "drop trips 1 --force")
 	w.requireStates("1 ready previous, 2 serving")
@@ -51,13 +46,9 @@ func TestDrop_SparesWhatServesAndWhatARollbackNeeds(t *testing.T) {
 
 func TestDrop_RemovesAllButTheRowThatSaysSo(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	for version := 1; version <= 2; version++ {
-		exec(t, w.conn, `INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, headers)
-			VALUES ('trips', $1, 'trips', 0, 5, 'parked', 'undecodable', 'why', '', '[]')`, version)
+		w.park(version, 0, 5)
 	}
 	if err := readmodel.Drop(t.Context(), w.conn, "trips", n, true, mandate); err != nil {
 		t.Fatal(err)

@@ -18,9 +18,7 @@ import (
 
 func TestG8_OnlyAVersionThatIsReadyVerifiedAndCurrentMayServe(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 30)
 	require(t, w.switchTo(2), readmodel.ErrAbsent, "trips/v2")
 	n := w.migrate(tripsRenamed).Declaration.Version
 	w.rows["trips/v2"] = renamed(2)
@@ -39,9 +37,7 @@ func TestG8_OnlyAVersionThatIsReadyVerifiedAndCurrentMayServe(t *testing.T) {
 	require(t, w.switchTo(n), readmodel.ErrNotYet, "trips/0 is at 30 of 33", "readmodel status")
 	w.requireStates("1 serving, 2 ready")
 	w.catchUp("trips/v2")
-	if err := w.switchTo(n); err != nil {
-		t.Fatal(err)
-	}
+	w.mustSwitchTo(n)
 	w.requireStates("1 ready previous, 2 serving")
 	if err := w.switchTo(n); err != nil {
 		t.Errorf("again: %v", err)
@@ -50,10 +46,7 @@ func TestG8_OnlyAVersionThatIsReadyVerifiedAndCurrentMayServe(t *testing.T) {
 
 func TestG8_AVerificationFromBeforeTheLastBuildDoesNotCount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	w.verify(n)
 	if err := readmodel.Retire(t.Context(), w.conn, "trips", n, false, mandate); err != nil {
 		t.Fatal(err)
@@ -65,28 +58,19 @@ func TestG8_AVerificationFromBeforeTheLastBuildDoesNotCount(t *testing.T) {
 
 func TestG8_AVerificationAgainstAnotherVersionDoesNotCount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 30)
 	w.verify(w.built(tripsRenamed, renamed(2)))
 	w.verify(w.built(strings.Replace(tripsRenamed, "price, id", "price", 1), renamed(3)))
-	if err := w.switchTo(2); err != nil {
-		t.Fatal(err)
-	}
+	w.mustSwitchTo(2)
 	require(t, w.switchTo(3), readmodel.ErrRefused, "compared with v1, and v2 serves now")
 	w.verify(3)
-	if err := w.switchTo(3); err != nil {
-		t.Fatal(err)
-	}
+	w.mustSwitchTo(3)
 	w.requireStates("1 ready, 2 ready previous, 3 serving")
 }
 
 func TestSwitch_AnOverrideIsRecordedWithItsReason(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	if _, err := readmodel.Switch(t.Context(), w.conn, "trips", n, "the old one is worse", mandate); err != nil {
 		t.Fatal(err)
 	}
@@ -104,9 +88,7 @@ func TestSwitch_AnOverrideIsRecordedWithItsReason(t *testing.T) {
 
 func TestG8_RollbackIsTheSameStepTowardsTheVersionBefore(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 30)
 	_, err := readmodel.Rollback(t.Context(), w.conn, "trips", 0, mandate)
 	require(t, err, readmodel.ErrRefused, "no version of trips served before")
 	n := w.built(tripsRenamed, renamed(2))
@@ -114,9 +96,7 @@ func TestG8_RollbackIsTheSameStepTowardsTheVersionBefore(t *testing.T) {
 	w.consume("trips/v1", "trips/v2")
 	w.traffic()
 	for range 3 {
-		if err := w.switchTo(n); err != nil {
-			t.Fatal(err)
-		}
+		w.mustSwitchTo(n)
 		w.requireStates("1 ready previous, 2 serving")
 		done, err := readmodel.Rollback(t.Context(), w.conn, "trips", 0, mandate)
 		if err != nil || done != (readmodel.Switched{From: 2, To: 1}) {
@@ -132,14 +112,9 @@ func TestG8_RollbackIsTheSameStepTowardsTheVersionBefore(t *testing.T) {
 
 func TestRollback_ThatNamesItsVersionCanBeRepeated(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	w.verify(n)
-	if err := w.switchTo(n); err != nil {
-		t.Fatal(err)
-	}
+	w.mustSwitchTo(n)
 	_, err := readmodel.Rollback(t.Context(), w.conn, "trips", 7, mandate)
 	require(t, err, readmodel.ErrRefused, "trips/v1 served before, not v7")
 	for range 3 {
@@ -152,10 +127,7 @@ func TestRollback_ThatNamesItsVersionCanBeRepeated(t *testing.T) {
 
 func TestG8_WhatServedByAnOverrideNeedsProofToServeAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	if _, err := readmodel.Switch(t.Context(), w.conn, "trips", n, "the old one is worse", mandate); err != nil {
 		t.Fatal(err)
 	}
@@ -164,18 +136,13 @@ func TestG8_WhatServedByAnOverrideNeedsProofToServeAgain(t *testing.T) {
 	}
 	require(t, w.switchTo(n), readmodel.ErrRefused, "not verified")
 	w.verify(n)
-	if err := w.switchTo(n); err != nil {
-		t.Fatal(err)
-	}
+	w.mustSwitchTo(n)
 }
 
 // Whoever reads the serving version in one statement never finds less than before, although it is switched under traffic.
 func TestG8_NoReaderGoesBackInTimeAcrossSwitches(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	w.verify(n)
 	w.consume("trips/v1", "trips/v2")
 	w.traffic()
@@ -204,9 +171,7 @@ func TestG8_NoReaderGoesBackInTimeAcrossSwitches(t *testing.T) {
 	}()
 	for i := range 10 {
 		to := n - i%2
-		if err := w.switchTo(to); err != nil {
-			t.Fatal(err)
-		}
+		w.mustSwitchTo(to)
 	}
 	close(stop)
 	if looks := <-ended; looks == 0 {
@@ -216,10 +181,7 @@ func TestG8_NoReaderGoesBackInTimeAcrossSwitches(t *testing.T) {
 
 func TestSwitch_TwoAtOnceAreOne(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	w.verify(n)
 	outcomes := make(chan error)
 	for range 4 {
@@ -250,10 +212,7 @@ func TestSwitch_TwoAtOnceAreOne(t *testing.T) {
 // A transaction that a consumer or a reader left open is in the way for a moment; nothing queues up behind the switch.
 func TestSwitch_ComesThroughLocks(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	w.verify(n)
 	blocker := w.connect()
 	tx, err := blocker.Begin(t.Context())
@@ -291,9 +250,7 @@ func TestSwitch_ComesThroughLocks(t *testing.T) {
 // Whatever the moment in which an operator's connection breaks, the same command again comes to the same end.
 func TestLifecycle_ABrokenConnectionLeavesWhatCanBeResumed(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 30)
 	w.rows["trips/v2"] = renamed(2)
 	d := declare(t, tripsRenamed)
 	steps := []struct {
@@ -403,39 +360,26 @@ func (f *fragile) Write(b []byte) (int, error) {
 
 func TestG8_WhatOnlyTheNewVersionParkedSinceItWasVerifiedRefusesTheSwitch(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	w.verify(n)
 	w.produce(5)
 	w.catchUp("trips/v1", "trips/v2")
-	park := func(version int) {
-		exec(t, w.conn, `
-			INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, headers)
-			VALUES ('trips', $1, 'trips', 1, 32, 'parked', 'undecodable', 'why', '', '[]')`, version)
-	}
-	park(n)
+	w.park(n, 1, 32)
 	exec(t, w.conn, `DELETE FROM trips_v2.trips WHERE id = 32 * 2 + 1`)
 	require(t, w.switchTo(n), readmodel.ErrRefused, "trips/1@32", "readmodel verify trips 2")
 	if r := w.verify(n); r.Equal {
 		t.Errorf("a row is missing: %+v", r)
 	}
 	require(t, w.switchTo(n), readmodel.ErrRefused, "differs")
-	park(1)
+	w.park(1, 1, 32)
 	exec(t, w.conn, `DELETE FROM trips_v1.trips WHERE id = 32 * 2 + 1`)
 	w.verify(n)
-	if err := w.switchTo(n); err != nil {
-		t.Error(err)
-	}
+	w.mustSwitchTo(n)
 }
 
 func TestG8_AVerificationFromBeforeANewGroupDoesNotCount(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(30)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 30)
 	w.verify(n)
 	// Both are replayed by a new group, and have come as far as each other; but the rows of one were there, and of the other not.
 	for version := 1; version <= n; version++ {

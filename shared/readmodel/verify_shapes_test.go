@@ -12,9 +12,7 @@ import (
 // Readers see a view where rows can change; what was deleted is not in it.
 func TestVerify_ComparesWhatReadersSee(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(40)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 40)
 	n := w.built(strings.Replace(tripsRenamed, "write: insert", "write: upsert\non_null: delete", 1), func(offset int64) (string, []any) {
 		return `INSERT INTO trips_v2.trips_state (id, price, seen, _source, _partition, _offset, _time, _deleted)
 			VALUES ($1, $2, $3, 0, 0, $1, $3, false), (-$1 - 1, NULL, NULL, 0, 0, $1, $3, true)`, []any{offset, fare(offset), at(offset)}
@@ -30,9 +28,7 @@ func TestVerify_ComparesWhatReadersSee(t *testing.T) {
 
 func TestVerify_NumbersOfAnotherTypeAreComparedByTheirValue(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(40)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 40)
 	content := strings.NewReplacer(`"numeric(12,4)"`, "float8", "name: id, type: int8", `name: id, type: "numeric(20,0)"`).Replace(tripsRenamed)
 	n := w.built(content, renamed(2))
 	if r := w.verify(n); !r.Equal {
@@ -46,9 +42,7 @@ func TestVerify_NumbersOfAnotherTypeAreComparedByTheirValue(t *testing.T) {
 
 func TestVerify_WithoutACommonKeyWholeRowsAreLookedFor(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(40)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 40)
 	n := w.built(strings.Replace(tripsRenamed, "primary_key: [id]", "primary_key: [id, seen]", 1), renamed(2))
 	if r := w.verify(n); !r.Equal || r.Rows != [2]int64{80, 80} {
 		t.Errorf("the report is %+v", r)
@@ -63,10 +57,7 @@ func TestVerify_WithoutACommonKeyWholeRowsAreLookedFor(t *testing.T) {
 // All of many rows differ: it says so soon, with some examples. An expected column in all of them does not hide another.
 func TestVerify_ManyDifferencesAreFoundSoon(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(1)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 1)
 	exec(t, w.conn, `INSERT INTO trips_v1.trips SELECT n, n % 1000, to_timestamp(n) FROM generate_series(100, 120000) n`)
 	exec(t, w.conn, `INSERT INTO trips_v2.trips SELECT n, n % 1000 + 1, to_timestamp(n), NULL FROM generate_series(100, 120000) n`)
 	r := w.verify(n)

@@ -14,10 +14,7 @@ import (
 
 func TestVerify_ColumnsAreFoundAgainByTheirOriginAndNumbersByTheirValue(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(60)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 60)
 	r := w.verify(n)
 	if !r.Equal || r.Rows != [2]int64{120, 120} || r.Against != 1 || len(r.Examples) != 0 {
 		t.Errorf("the report is %+v", r)
@@ -52,9 +49,7 @@ func (w *world) wrong() int {
 
 func TestG8_VerifyCatchesAWrongVersionAndTheSwitchRefusesIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(200)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 200)
 	n := w.wrong()
 	r := w.verify(n)
 	if r.Equal || r.Changed != 1 || r.Missing != 1 || r.Added != 1 || r.ByColumn["price"] != 1 || len(r.Examples) != 3 {
@@ -75,9 +70,7 @@ func TestG8_VerifyCatchesAWrongVersionAndTheSwitchRefusesIt(t *testing.T) {
 
 func TestVerify_ExpectedDifferencesAreListedAndNoneElse(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(100)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 100)
 	n := w.wrong()
 	compare := func(expected ...readmodel.Expectation) readmodel.Report {
 		r, err := readmodel.Verify(t.Context(), w.config(), "trips", n, readmodel.Verifying{Expected: expected, Examples: 3, Limit: time.Minute}, mandate)
@@ -98,29 +91,18 @@ func TestVerify_ExpectedDifferencesAreListedAndNoneElse(t *testing.T) {
 	if !r.Equal || fmt.Sprint(r.Expected[0].Found, r.Expected[1].Found, r.Expected[2].Found) != "1 1 1" {
 		t.Errorf("with all expected: %+v", r)
 	}
-	if err := w.switchTo(n); err != nil {
-		t.Error(err)
-	}
+	w.mustSwitchTo(n)
 }
 
 func TestG8_VerifyComparesTheParkedRecords(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(50)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
-	park := func(version int, offsets ...int64) {
-		for _, offset := range offsets {
-			exec(t, w.conn, `INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, headers)
-				VALUES ('trips', $1, 'trips', 0, $2, 'parked', 'undecodable', 'why', '', '[]')`, version, offset)
-		}
-	}
-	park(1, 3, 4)
-	park(2, 3, 4, 9999) // the last is beyond where they are compared
+	w, n := newSecond(t, 50)
+	w.park(1, 0, 3, 4)
+	w.park(2, 0, 3, 4, 9999) // the last is beyond where they are compared
 	if r := w.verify(n); !r.Equal || r.Parked.Both != 2 {
 		t.Errorf("the same records are parked: %+v", r.Parked)
 	}
-	park(2, 5)
+	w.park(2, 0, 5)
 	r := w.verify(n)
 	if r.Equal || r.Parked.Other != 1 || strings.Join(r.Parked.Examples, "") != "trips/0@5 is parked (undecodable) in trips/v2 only" {
 		t.Errorf("one more is parked: %+v", r.Parked)
@@ -130,7 +112,7 @@ func TestG8_VerifyComparesTheParkedRecords(t *testing.T) {
 	if r := w.verify(n); !r.Equal || !r.Parked.Expected {
 		t.Errorf("one more is parked, which is allowed: %+v", r.Parked)
 	}
-	park(1, 6)
+	w.park(1, 0, 6)
 	if r := w.verify(n); r.Equal || r.Parked.Serving != 1 {
 		t.Errorf("the serving version parked what the other applied: %+v", r.Parked)
 	}
@@ -138,10 +120,7 @@ func TestG8_VerifyComparesTheParkedRecords(t *testing.T) {
 
 func TestG8_VerifyComparesAtTheSamePositionsUnderTraffic(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(50)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 50)
 	w.consume("trips/v1", "trips/v2")
 	w.traffic()
 	last := int64(0)
@@ -162,9 +141,7 @@ func TestG8_VerifyComparesAtTheSamePositionsUnderTraffic(t *testing.T) {
 
 func TestVerify_SaysWhatItCannotCompare(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(10)
-	w.catchUp("trips/v1")
+	w := newFilled(t, 10)
 	_, err := w.tryVerify(1)
 	require(t, err, readmodel.ErrRefused, "trips/v1 serves")
 	_, err = w.tryVerify(7)
@@ -181,10 +158,7 @@ func TestVerify_SaysWhatItCannotCompare(t *testing.T) {
 // Nobody applies records: a version that is ahead, or behind, cannot be compared, and nothing stays held.
 func TestVerify_GivesUpWhereNobodyAppliesRecords(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(10)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 10)
 	for _, ahead := range []string{"trips/v1", "trips/v2"} {
 		w.produce(1)
 		w.catchUp(ahead)
@@ -200,10 +174,7 @@ func TestVerify_GivesUpWhereNobodyAppliesRecords(t *testing.T) {
 // Its process is gone, or somebody stopped it.
 func TestVerify_ThatIsKilledHoldsNothingForLong(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(10)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 10)
 	w.produce(1)
 	w.catchUp("trips/v2") // so that it waits for v1, holding v2
 
@@ -234,10 +205,7 @@ func TestVerify_ThatIsKilledHoldsNothingForLong(t *testing.T) {
 
 func TestVerify_TheSecondOperatorHearsWhoIsAtWork(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.produce(10)
-	w.catchUp("trips/v1")
-	n := w.built(tripsRenamed, renamed(2))
+	w, n := newSecond(t, 10)
 	looking, goOn, ended := make(chan bool), make(chan bool), make(chan error)
 	go func() {
 		told := false
@@ -258,7 +226,5 @@ func TestVerify_TheSecondOperatorHearsWhoIsAtWork(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if err := w.switchTo(n); err != nil {
-		t.Error(err)
-	}
+	w.mustSwitchTo(n)
 }

@@ -88,6 +88,22 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// newFilled is a world with that many records in each partition, all of which v1 has applied.
+func newFilled(t *testing.T, records int64) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.produce(records)
+	w.catchUp("trips/v1")
+	return w
+}
+
+// newSecond is a filled world in which a second version is ready, whose number it returns.
+func newSecond(t *testing.T, records int64) (*world, int) {
+	t.Helper()
+	w := newFilled(t, records)
+	return w, w.built(tripsRenamed, renamed(2))
+}
+
 func fare(offset int64) string  { return fmt.Sprintf("%d.50", offset%100) }
 func at(offset int64) time.Time { return time.Unix(1_700_000_000+offset, 0) }
 
@@ -302,6 +318,23 @@ func (w *world) verify(number int) readmodel.Report {
 
 func (w *world) tryVerify(number int) (readmodel.Report, error) {
 	return readmodel.Verify(w.t.Context(), w.config(), "trips", number, readmodel.Verifying{Examples: 3, Limit: 20 * time.Second}, mandate)
+}
+
+// park sets records of a partition aside in a version.
+func (w *world) park(version, partition int, offsets ...int64) {
+	w.t.Helper()
+	for _, offset := range offsets {
+		exec(w.t, w.conn, `
+			INSERT INTO counterfoil.parked (read_model, version, topic, partition, "offset", state, code, reason, correlation_id, headers)
+			VALUES ('trips', $1, 'trips', $2, $3, 'parked', 'undecodable', 'why', '', '[]')`, version, partition, offset)
+	}
+}
+
+func (w *world) mustSwitchTo(number int) {
+	w.t.Helper()
+	if err := w.switchTo(number); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w *world) switchTo(number int) error {
