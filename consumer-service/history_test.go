@@ -83,10 +83,9 @@ func TestG11_ARecreatedTopicIsRefusedUntilSomebodyDecides(t *testing.T) {
 	w.recreate(w.control) // the cluster was set up anew, so both are
 	kafkatest.Produce(t, w.topic, good(), good(), good())
 	second := w.run("a", nil)
-	waitFor(t, func() bool {
-		status, body := second.get(t, second.public+"/readyz?verbose")
+	second.waitReadiness(t, func(status int, body string) bool {
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "was re-created") && strings.Contains(body, "counterfoil history accept")
-	}, func() string { return "readiness does not say that the topic was re-created" })
+	}, "readiness does not say that the topic was re-created")
 	if rows := w.mustQuery(countRows); rows != "2" {
 		t.Fatalf("%s rows, although the partition is refused", rows)
 	}
@@ -139,10 +138,9 @@ func TestG11_DeletedRecordsAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := w.run("a", nil)
-	waitFor(t, func() bool {
-		status, body := c.get(t, c.public+"/readyz?verbose")
+	c.waitReadiness(t, func(status int, body string) bool {
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "begins at offset 2")
-	}, func() string { return "readiness does not say that records are gone" })
+	}, "readiness does not say that records are gone")
 	if rows := w.mustQuery(countRows); rows != "0" {
 		t.Errorf("%s rows, although the partition is refused", rows)
 	}

@@ -159,6 +159,17 @@ func waitFor(t *testing.T, condition func() bool, say func() string) {
 	}
 }
 
+// waitReadiness waits until readiness answers as it is wanted; complaint says what is wrong with it as long as it does not.
+func (c *consumer) waitReadiness(t *testing.T, wanted func(status int, body string) bool, complaint string) {
+	t.Helper()
+	var status int
+	var body string
+	waitFor(t, func() bool {
+		status, body = c.get(t, c.public+"/readyz?verbose")
+		return wanted(status, body)
+	}, func() string { return fmt.Sprintf("%s: %d\n%s", complaint, status, body) })
+}
+
 func (c *consumer) get(t *testing.T, url string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)

@@ -62,6 +62,13 @@ func (w *world) build(note string) {
 	}
 }
 
+// built creates the second version and waits until it is ready.
+func (w *world) built() {
+	w.t.Helper()
+	w.build(nullable)
+	w.eventually(stateOfSecond, "ready")
+}
+
 func (w *world) mustExec(sql string) {
 	w.t.Helper()
 	_ = w.mustQuery(sql)
@@ -91,8 +98,7 @@ func TestVersions_OneIsBuiltBesideTheServingOneAndKeptCurrent(t *testing.T) {
 	c := w.run("a", nil)
 	w.produce(500)
 	w.eventually(countRows, "500")
-	w.build(nullable)
-	w.eventually(stateOfSecond, "ready")
+	w.built()
 	if got := w.mustQuery(rowsOfSecond); got != "500" {
 		t.Errorf("it is ready with %s rows of 500", got)
 	}
@@ -108,10 +114,9 @@ func TestVersions_OneIsBuiltBesideTheServingOneAndKeptCurrent(t *testing.T) {
 
 	// What is retired stands still, and goes on from there when it is built again, in the same process.
 	w.mustExec(`UPDATE counterfoil.read_models SET state = 'retired' WHERE version = 2`)
-	waitFor(t, func() bool {
-		_, body := c.get(t, c.public+"/readyz?verbose")
+	c.waitReadiness(t, func(_ int, body string) bool {
 		return !strings.Contains(body, "timestamp/v2") && strings.Contains(body, "timestamp/v1")
-	}, func() string { return "the retired version is still in readiness" })
+	}, "the retired version is still in readiness")
 	w.produce(10)
 	w.eventually(countRows, "520")
 	if got := w.mustQuery(rowsOfSecond); got != "510" {
@@ -131,13 +136,11 @@ func TestVersions_OneThatCannotRunTouchesNoOther(t *testing.T) {
 	c := w.run("a", nil)
 	w.produce(1)
 	w.eventually(countRows, "1")
-	w.build(nullable)
-	w.eventually(stateOfSecond, "ready")
+	w.built()
 	w.mustExec(`UPDATE counterfoil.read_models SET declaration = 'name: [', fingerprint = 'x' WHERE version = 2`)
-	waitFor(t, func() bool {
-		code, body := c.get(t, c.public+"/readyz?verbose")
+	c.waitReadiness(t, func(code int, body string) bool {
 		return code == 200 && strings.Contains(body, "timestamp/v2: ")
-	}, func() string { return "readiness does not tell of the version that cannot run" })
+	}, "readiness does not tell of the version that cannot run")
 	w.produce(1)
 	w.eventually(countRows, "2")
 
@@ -152,10 +155,9 @@ func TestVersions_OneThatCannotRunTouchesNoOther(t *testing.T) {
 	if got := w.mustQuery(`SELECT count(*) FROM pg_namespace WHERE nspname = 'timestamp_v2'`); got != "0" {
 		t.Error("the dropped version came back")
 	}
-	waitFor(t, func() bool {
-		code, body := c.get(t, c.public+"/readyz?verbose")
+	c.waitReadiness(t, func(code int, body string) bool {
 		return code == 200 && !strings.Contains(body, "timestamp/v2")
-	}, func() string { return "the dropped version is still in readiness" })
+	}, "the dropped version is still in readiness")
 }
 
 func TestVersions_AFileIsWarnedOfUntilItIsThatOfTheNewestVersion(t *testing.T) {
@@ -171,10 +173,9 @@ func TestVersions_AFileIsWarnedOfUntilItIsThatOfTheNewestVersion(t *testing.T) {
 	c := w.run("a", func(cfg *consumerservice.Config) { cfg.ReadModelsDir = filepath.Dir(file) })
 	warns := func(want bool) {
 		t.Helper()
-		waitFor(t, func() bool {
-			code, body := c.get(t, c.public+"/readyz?verbose")
+		c.waitReadiness(t, func(code int, body string) bool {
 			return code == 200 && strings.Contains(body, "the declaration of timestamp is not that of its newest version") == want
-		}, func() string { return fmt.Sprintf("readiness warns of the file: want %v", want) })
+		}, fmt.Sprintf("readiness warns of the file: want %v", want))
 	}
 	warns(false)
 	w.build("nullable: false")
@@ -191,10 +192,9 @@ func TestVersions_AMissingTopicIsWaitedForAndNamed(t *testing.T) {
 	topic := w.topic
 	w.topic = kafkatest.Topic(t, 1) + ".missing"
 	c := w.run("a", nil)
-	waitFor(t, func() bool {
-		code, body := c.get(t, c.public+"/readyz?verbose")
+	c.waitReadiness(t, func(code int, body string) bool {
 		return code == 503 && strings.Contains(body, "waiting for topics that do not exist: "+w.topic)
-	}, func() string { return "readiness does not name the missing topic" })
+	}, "readiness does not name the missing topic")
 	w.topic = topic
 }
 
@@ -227,8 +227,7 @@ func TestVersions_DecisionsActOnAllThatHoldRows(t *testing.T) {
 	w.run("a", nil)
 	w.produceSomeParked()
 	w.eventually(checkpoint, "4")
-	w.build(nullable)
-	w.eventually(stateOfSecond, "ready")
+	w.built()
 	w.eventually(`SELECT count(*) FROM counterfoil.parked WHERE state = 'waiting' GROUP BY version ORDER BY version`, "2\n2")
 	w.decide(w.about(decision.Discard, 0))
 	w.eventually(`SELECT effect FROM counterfoil.decisions`, "timestamp/v1: discarded; 2 that waited behind it went on; "+
@@ -305,8 +304,7 @@ func TestG7_ANewGroupReplaysEveryVersion(t *testing.T) {
 	first := w.run("a", nil)
 	w.produce(100)
 	w.eventually(countRows, "100")
-	w.build(nullable)
-	w.eventually(stateOfSecond, "ready")
+	w.built()
 	before := w.mustQuery(allRows) + w.mustQuery(allRowsOfSecond)
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
@@ -330,8 +328,7 @@ func TestG7_ADroppedDatabaseBeginsAnewFromTheFiles(t *testing.T) {
 	c := w.run("a", nil)
 	w.produce(20)
 	w.eventually(countRows, "20")
-	w.build(nullable)
-	w.eventually(stateOfSecond, "ready")
+	w.built()
 	before := w.mustQuery(allRows)
 	w.asSuperuser(`DROP DATABASE ` + w.db.Name + ` WITH (FORCE)`)
 	w.eventually(`SELECT name, version, state FROM counterfoil.read_models`, "timestamp1serving")
@@ -339,10 +336,9 @@ func TestG7_ADroppedDatabaseBeginsAnewFromTheFiles(t *testing.T) {
 	if after := w.mustQuery(allRows); after != before {
 		t.Error("the rows that came back are not those before")
 	}
-	waitFor(t, func() bool {
-		code, body := c.get(t, c.public+"/readyz?verbose")
+	c.waitReadiness(t, func(code int, body string) bool {
 		return code == 200 && !strings.Contains(body, "timestamp/v2")
-	}, func() string { return "the version that is gone is still in readiness" })
+	}, "the version that is gone is still in readiness")
 	if code, _ := c.get(t, c.admin+"/metrics"); code != 200 {
 		t.Errorf("metrics answer %d", code)
 	}
