@@ -23,7 +23,7 @@ const (
 var mutants = []mutant{
 	{
 		"the checkpoint is committed before the rows", "consumer-service/internal/apply/ledger.go",
-		"moved, err := tx.Exec(ctx, `", "moved, err := l.Pool.Exec(ctx, `",
+		"moved, err := tx.Exec(ctx, moveSQL", "moved, err := l.Pool.Exec(ctx, moveSQL",
 		apply, "TestG5_AMissingTable",
 	},
 	{
@@ -38,7 +38,7 @@ var mutants = []mutant{
 	},
 	{
 		"the checkpoint is not fenced", "consumer-service/internal/apply/ledger.go",
-		"AND partition = $3 AND next_offset = $4`,", "AND partition = $3 AND $4::bigint >= 0`,",
+		"AND partition = $3 AND next_offset = $4\n\t\tAND (hold_at", "AND partition = $3 AND $4::bigint >= 0\n\t\tAND (hold_at",
 		apply, "TestG4_",
 	},
 	{

@@ -31,10 +31,11 @@ type Applier struct {
 	insert      string             // takes an array for each column
 	comparing   string             // takes the same, returns how many rows are there and how many of those differ
 	strict      atomic.Bool        // see allowed
+	together    together
 
 	mu       sync.Mutex
 	holds    map[kafka.Partition]bool   // partitions that may have parked records; see held
-	repeated map[kafka.Partition]bool   // partitions whose last batch was there already; see repeating
+	replayed map[kafka.Partition]bool   // partitions whose last batch was there already; see repeating
 	inserts  map[kafka.Partition]int    // how many more batches are inserted rather than copied
 	discards map[position.Position]bool // records that shall not apply; replaced whole, never changed
 }
@@ -44,7 +45,8 @@ func New(pool *pgxpool.Pool, d *readmodel.Declaration, group string) *Applier {
 	return &Applier{
 		Ledger: Ledger{pool, group}, declaration: d, decoder: newDecoder(d),
 		columns: stored(d), primary: primary(d), insert: insertSQL(d), comparing: comparingSQL(d),
-		holds: map[kafka.Partition]bool{}, inserts: map[kafka.Partition]int{}, repeated: map[kafka.Partition]bool{}, discards: map[position.Position]bool{},
+		holds: map[kafka.Partition]bool{}, inserts: map[kafka.Partition]int{}, replayed: map[kafka.Partition]bool{}, discards: map[position.Position]bool{},
+		together: together{turn: make(chan struct{}, 1)},
 	}
 }
 
@@ -123,6 +125,11 @@ func (a *Applier) Apply(ctx context.Context, expected int64, records []kafka.Rec
 	items := make([]item, len(records))
 	for i, record := range records {
 		items[i] = a.item(record)
+	}
+	if a.meets(items) {
+		if result, alone, err := a.join(ctx, expected, items); !alone {
+			return result, err
+		}
 	}
 	return a.apply(ctx, expected, items)
 }

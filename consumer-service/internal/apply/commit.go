@@ -112,9 +112,15 @@ func (a *Applier) copyRows(ctx context.Context, tx pgx.Tx, rows []item, result *
 	return nil
 }
 
-// notify wakes those who wait for rows of the version, once the transaction commits.
+// notifySQL wakes those who wait for rows of the version, once the transaction commits.
+const notifySQL = `SELECT pg_notify($1, $2)`
+
+func (a *Applier) notification() []any {
+	return []any{readmodel.AppliedChannel, a.declaration.Label()}
+}
+
 func (a *Applier) notify(ctx context.Context, tx pgx.Tx) error {
-	if _, err := tx.Exec(ctx, `SELECT pg_notify($1, $2)`, readmodel.AppliedChannel, a.declaration.Label()); err != nil {
+	if _, err := tx.Exec(ctx, notifySQL, a.notification()...); err != nil {
 		return fmt.Errorf("notify: %w", err)
 	}
 	return nil
@@ -144,22 +150,20 @@ func (a *Applier) insertRows(ctx context.Context, tx pgx.Tx, rows []item, result
 	if err != nil {
 		return fmt.Errorf("insert: %w", err)
 	}
-	applied := int(inserted.RowsAffected())
-	result.Applied += applied
-	a.repeats(partition, applied == 0)
-	if applied == len(rows) {
+	result.Applied = int(inserted.RowsAffected())
+	a.repeats(partition, result.Applied == 0)
+	return a.repeated(ctx, tx, rows, result)
+}
+
+// repeated accounts for those of the rows that were there before result.Applied of them were inserted.
+func (a *Applier) repeated(ctx context.Context, tx pgx.Tx, rows []item, result *Result) error {
+	result.AlreadyThere = len(rows) - result.Applied
+	if result.AlreadyThere == 0 || a.comparing == "" {
 		return nil
 	}
-	result.AlreadyThere += len(rows) - applied
-	if a.comparing == "" {
-		return nil
-	}
-	_, differing, err := a.compare(ctx, tx, columns)
-	if err != nil {
-		return err
-	}
-	result.Differing += differing
-	return nil
+	_, differing, err := a.compare(ctx, tx, a.arrays(rows))
+	result.Differing = differing
+	return err
 }
 
 // compare counts the rows that are there, and those of them that hold another payload.
@@ -176,13 +180,13 @@ func (a *Applier) compare(ctx context.Context, tx pgx.Tx, columns []any) (there,
 func (a *Applier) repeating(partition kafka.Partition) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.comparing != "" && a.repeated[partition]
+	return a.comparing != "" && a.replayed[partition]
 }
 
 func (a *Applier) repeats(partition kafka.Partition, all bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.repeated[partition] = all
+	a.replayed[partition] = all
 }
 
 // arrays returns the rows as an array for each column.

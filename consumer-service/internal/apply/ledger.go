@@ -27,11 +27,7 @@ type Ledger struct {
 // without effect (G4): a consumer that lost its partition waits here for the new owner's commit, and then learns of it. One
 // that is held before next is a fault that HeldAt knows.
 func (l Ledger) Move(ctx context.Context, tx pgx.Tx, partition kafka.Partition, expected, next int64) error {
-	moved, err := tx.Exec(ctx, `
-		UPDATE counterfoil.checkpoints SET next_offset = $5, changed_at = now()
-		WHERE group_id = $1 AND topic = $2 AND partition = $3 AND next_offset = $4
-			AND (hold_at IS NULL OR $5 <= hold_at OR hold_until IS NULL OR hold_until <= now())`,
-		l.Group, partition.Topic, partition.Number, expected, next)
+	moved, err := tx.Exec(ctx, moveSQL, l.moving(partition, expected, next)...)
 	if err != nil {
 		return fmt.Errorf("move the checkpoint: %w", err)
 	}
@@ -39,6 +35,16 @@ func (l Ledger) Move(ctx context.Context, tx pgx.Tx, partition kafka.Partition, 
 		return l.refused(ctx, tx, partition, expected)
 	}
 	return nil
+}
+
+// moveSQL moves a checkpoint from where it is expected, unless it is held before the new place.
+const moveSQL = `
+	UPDATE counterfoil.checkpoints SET next_offset = $5, changed_at = now()
+	WHERE group_id = $1 AND topic = $2 AND partition = $3 AND next_offset = $4
+		AND (hold_at IS NULL OR $5 <= hold_at OR hold_until IS NULL OR hold_until <= now())`
+
+func (l Ledger) moving(partition kafka.Partition, expected, next int64) []any {
+	return []any{l.Group, partition.Topic, partition.Number, expected, next}
 }
 
 // refused tells why the checkpoint cannot be moved from where it is expected.
