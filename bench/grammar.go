@@ -32,7 +32,7 @@ type common struct {
 	Quick       bool          `help:"One short round with few contestants and records: shows that everything runs, and nothing else."`
 	Embedded    bool          `help:"Use the embedded broker (kfake) instead of Apache Kafka."`
 	Profiles    string        `help:"Write a CPU profile of each service's turn into this folder." placeholder:"FOLDER"`
-	Contests    string        `help:"Only contests and curves whose id, such as ingest-64, holds this." placeholder:"PART"`
+	Contests    string        `help:"Only contests and curves whose id, such as ingest-64, holds this as whole words." placeholder:"PART"`
 	Contestants []string      `help:"Only contestants whose names begin so, separated by commas." placeholder:"NAME"`
 	Against     string        `help:"Also measure the services as they were at this revision." placeholder:"REVISION"`
 	Peers       bool          `help:"Also measure peers that are downloaded first."`

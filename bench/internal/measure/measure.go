@@ -23,7 +23,7 @@ type Options struct {
 	Contestants []string      // only those whose names begin so; none means all
 	Against     string        // a revision whose services are measured beside those of the checkout; "" for none
 	Peers       bool          // also those that are downloaded
-	Contests    string        // only contests and curves whose id holds this
+	Contests    string        // only contests and curves whose id holds this, whole words of it
 	Deadline    time.Time     // when the last round should have ended; zero for whenever Rounds are done
 	Say         func(format string, args ...any)
 }
@@ -103,8 +103,10 @@ func (o Options) wants(name string) bool {
 	return len(o.Contestants) == 0 || slices.ContainsFunc(o.Contestants, func(begin string) bool { return strings.HasPrefix(name, begin) })
 }
 
-// asks reports whether a contest or curve is to be measured.
-func (o Options) asks(id string) bool { return strings.Contains(id, o.Contests) }
+// asks reports whether a contest or curve is to be measured: its id holds what is asked for, as whole words.
+func (o Options) asks(id string) bool {
+	return o.Contests == "" || strings.Contains("-"+id+"-", "-"+strings.Trim(o.Contests, "-")+"-")
+}
 
 // pace returns that of the first of those that are left: of the time until the deadline each gets a part, and those with a
 // target get two.
