@@ -44,7 +44,12 @@ var sections = []section{
 // Run measures section after section and writes each as soon as it is there: who stops the run keeps what was measured. What
 // fails stands in its section and is an error in the end; the others go on. Each section has servers of its own, so that
 // none pays for another's rows; to see that everything runs, one set will do.
-func (a all) Run(ctx context.Context, c *common) (err error) {
+func (a all) Run(ctx context.Context, c *common) error {
+	chosen := slices.DeleteFunc(slices.Clone(sections), func(s section) bool { return len(a.Only) > 0 && !slices.Contains(a.Only, s.name) })
+	return a.measure(ctx, c, chosen)
+}
+
+func (a all) measure(ctx context.Context, c *common, chosen []section) (err error) {
 	page, err := a.page()
 	if err != nil {
 		return err
@@ -62,7 +67,6 @@ func (a all) Run(ctx context.Context, c *common) (err error) {
 	} else {
 		o = sized(o, a.Budget)
 	}
-	chosen := slices.DeleteFunc(slices.Clone(sections), func(s section) bool { return len(a.Only) > 0 && !slices.Contains(a.Only, s.name) })
 	end := time.Now().Add(budgetOf(chosen, a.Budget))
 	var failed []string
 	for i, s := range chosen {

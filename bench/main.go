@@ -29,17 +29,23 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	cli := &grammar{}
-	parser, err := kong.New(cli, kong.Name("bench"), kong.UsageOnError(),
-		kong.Description("Measures Counterfoil side by side with peers and with the limits of the machine."),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}))
-	if err != nil {
-		return err
-	}
-	parsed, err := parser.Parse(args)
+	cli, parsed, err := parse(args)
 	if err != nil {
 		return err
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(&cli.common)
+}
+
+// parse reads the command line.
+func parse(args []string) (*grammar, *kong.Context, error) {
+	cli := &grammar{}
+	parser, err := kong.New(cli, kong.Name("bench"), kong.UsageOnError(),
+		kong.Description("Measures Counterfoil side by side with peers and with the limits of the machine."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}))
+	if err != nil {
+		return nil, nil, err
+	}
+	parsed, err := parser.Parse(args)
+	return cli, parsed, err
 }

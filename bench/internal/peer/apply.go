@@ -55,6 +55,11 @@ type insertOne struct {
 
 // Run consumes until ctx ends.
 func (i insertOne) Run(ctx context.Context) error {
+	listening("127.0.0.1:0") // it takes no requests; this says that it runs
+	return i.consume(ctx)
+}
+
+func (i insertOne) consume(ctx context.Context) error {
 	pool, err := i.pool(ctx)
 	if err != nil {
 		return err
@@ -68,7 +73,6 @@ func (i insertOne) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = group.Close() }()
-	listening("127.0.0.1:0") // it takes no requests; this says that it runs
 	for ctx.Err() == nil {
 		if err := group.Consume(ctx, []string{i.Topic}, inserter{pool, i.Commit}); err != nil && ctx.Err() == nil {
 			return err
@@ -110,6 +114,11 @@ type watermillRows struct{ rows }
 
 // Run consumes until ctx ends.
 func (w watermillRows) Run(ctx context.Context) error {
+	listening("127.0.0.1:0") // it takes no requests; this says that it runs
+	return w.consume(ctx)
+}
+
+func (w watermillRows) consume(ctx context.Context) error {
 	pool, err := w.pool(ctx)
 	if err != nil {
 		return err
@@ -124,7 +133,6 @@ func (w watermillRows) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	listening("127.0.0.1:0") // it takes no requests; this says that it runs
 	messages, err := subscriber.Subscribe(ctx, w.Topic)
 	if err != nil {
 		return err

@@ -21,21 +21,25 @@ const tag = `"0123456789abcdef0123456789abcdef"`
 type ceiling struct{}
 
 // Run serves until ctx ends.
-func (ceiling) Run(ctx context.Context) error {
+func (c ceiling) Run(ctx context.Context) error { return serve(ctx, c.open) }
+
+func (ceiling) open(context.Context) (http.Handler, func() error, error) {
 	e := newEcho()
 	answer(e)
-	return serve(ctx, e)
+	return e, nothing, nil
 }
 
 // router is what the services do for each request whatever it asks: correlation id, log, metrics.
 type router struct{}
 
 // Run serves until ctx ends.
-func (router) Run(ctx context.Context) error {
+func (r router) Run(ctx context.Context) error { return serve(ctx, r.open) }
+
+func (router) open(context.Context) (http.Handler, func() error, error) {
 	log := telemetry.NewLogger(telemetry.Stdout, slog.LevelInfo, "router")
 	r := web.NewRouter(log, prometheus.NewRegistry(), &web.Health{}, nil)
 	answer(r.Echo)
-	return serve(ctx, r)
+	return r, nothing, nil
 }
 
 // answer adds routes with answers of the usual size that need neither broker nor database.

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/IBM/sarama"
@@ -18,7 +19,9 @@ type tutorial struct {
 }
 
 // Run serves until ctx ends.
-func (t tutorial) Run(ctx context.Context) error {
+func (t tutorial) Run(ctx context.Context) error { return serve(ctx, t.open) }
+
+func (t tutorial) open(context.Context) (http.Handler, func() error, error) {
 	cfg := sarama.NewConfig()
 	cfg.Producer.Return.Successes = true
 	if t.All {
@@ -29,9 +32,8 @@ func (t tutorial) Run(ctx context.Context) error {
 	}
 	producer, err := sarama.NewSyncProducer(strings.Split(t.Broker, ","), cfg)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer func() { _ = producer.Close() }()
 	e := newEcho()
 	e.POST("/api/v1/timestamp", func(c echo.Context) error {
 		id, value, err := record()
@@ -46,14 +48,16 @@ func (t tutorial) Run(ctx context.Context) error {
 		}
 		return ticket(c, id)
 	})
-	return serve(ctx, e)
+	return e, producer.Close, nil
 }
 
 // watermillHTTP is Watermill's publisher as its guide sets it up.
 type watermillHTTP struct{ Kafka }
 
 // Run serves until ctx ends.
-func (w watermillHTTP) Run(ctx context.Context) error {
+func (w watermillHTTP) Run(ctx context.Context) error { return serve(ctx, w.open) }
+
+func (w watermillHTTP) open(context.Context) (http.Handler, func() error, error) {
 	publisher, err := wkafka.NewPublisher(wkafka.PublisherConfig{
 		Brokers: strings.Split(w.Broker, ","),
 		Marshaler: wkafka.NewWithPartitioningMarshaler(func(_ string, m *message.Message) (string, error) {
@@ -61,9 +65,8 @@ func (w watermillHTTP) Run(ctx context.Context) error {
 		}),
 	}, watermill.NopLogger{})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer func() { _ = publisher.Close() }()
 	e := newEcho()
 	e.POST("/api/v1/timestamp", func(c echo.Context) error {
 		id, value, err := record()
@@ -75,5 +78,5 @@ func (w watermillHTTP) Run(ctx context.Context) error {
 		}
 		return ticket(c, id)
 	})
-	return serve(ctx, e)
+	return e, publisher.Close, nil
 }

@@ -57,6 +57,9 @@ func ticket(c echo.Context, id string) error {
 	return c.JSON(http.StatusOK, map[string]string{"id": id})
 }
 
+// nothing is to be closed.
+func nothing() error { return nil }
+
 // newEcho returns an echo as its guide begins.
 func newEcho() *echo.Echo {
 	e := echo.New()
@@ -64,8 +67,16 @@ func newEcho() *echo.Echo {
 	return e
 }
 
-// serve serves HTTP until ctx ends, and says where.
-func serve(ctx context.Context, handler http.Handler) error {
+// An opener makes a handler, with what it needs and how that is closed.
+type opener func(ctx context.Context) (handler http.Handler, closeIt func() error, err error)
+
+// serve opens a handler and serves it until ctx ends, and says where.
+func serve(ctx context.Context, open opener) (err error) {
+	handler, closeIt, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeIt()) }()
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

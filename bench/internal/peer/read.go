@@ -17,17 +17,18 @@ type oneQuery struct {
 }
 
 // Run serves until ctx ends.
-func (o oneQuery) Run(ctx context.Context) error {
+func (o oneQuery) Run(ctx context.Context) error { return serve(ctx, o.open) }
+
+func (o oneQuery) open(ctx context.Context) (http.Handler, func() error, error) {
 	cfg, err := pgxpool.ParseConfig(o.DB)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	cfg.MaxConns = o.Conns
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer pool.Close()
 	e := newEcho()
 	e.GET("/api/v1/timestamp/:id", func(c echo.Context) error {
 		var r row
@@ -42,5 +43,5 @@ func (o oneQuery) Run(ctx context.Context) error {
 		}
 		return c.JSON(http.StatusOK, r)
 	})
-	return serve(ctx, e)
+	return e, func() error { pool.Close(); return nil }, nil
 }
