@@ -105,7 +105,10 @@ func TestPost_RespondAsyncIs202(t *testing.T) {
 		"in a second header": {[]string{"Prefer: wait=10", "Prefer: respond-async"}, true},
 		"another":            {[]string{"Prefer: wait=10"}, false},
 		"only quoted":        {[]string{`Prefer: x="a, respond-async, b"`}, false},
+		"only quoted, deep":  {[]string{`Prefer: x="a\", respond-async, b"`}, false},
 		"as a part":          {[]string{"Prefer: respond-async-not"}, false},
+		"with no value":      {[]string{`Prefer: respond-async=""`}, true},
+		"with a value":       {[]string{"Prefer: respond-async=no"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := s.post("/app", test.headers...)

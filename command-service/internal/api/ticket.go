@@ -3,7 +3,6 @@ package api
 import (
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -40,28 +39,9 @@ func (a *API) answer(c echo.Context, path string, ticket accept.Ticket, err erro
 		slog.Int64("offset", ticket.Position.Offset))
 	header.Set("Cache-Control", "no-store")
 	status := http.StatusOK
-	if prefers(c.Request().Header, respondAsync) {
+	if value, stated := web.Preference(c.Request().Header, respondAsync); stated && value == "" {
 		header.Set(preferenceApplied, respondAsync)
 		status = http.StatusAccepted
 	}
 	return c.JSONBlob(status, []byte(`{"id":"`+id+"\"}\n"))
-}
-
-// prefers reports whether the request prefers something that takes no value (RFC 7240, section 2).
-func prefers(header http.Header, preference string) bool {
-	for _, line := range header.Values("Prefer") {
-		quoted := false
-		for item := range strings.FieldsFuncSeq(line, func(r rune) bool {
-			if r == '"' {
-				quoted = !quoted
-			}
-			return r == ',' && !quoted
-		}) {
-			name, _, _ := strings.Cut(item, ";")
-			if strings.EqualFold(strings.TrimSpace(name), preference) {
-				return true
-			}
-		}
-	}
-	return false
 }

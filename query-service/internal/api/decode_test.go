@@ -174,7 +174,7 @@ func FuzzWait_IsReadOrInvalid(f *testing.F) {
 		if err != nil && fault.Of(err).Code != fault.CodeInvalidParameter || longest < 0 || longest > web.MaxWait {
 			t.Errorf("got %s, %v", longest, err)
 		}
-		preferred, ok := preferredWait([]string{text, "wait=" + text})
+		preferred, ok := preferredWait(http.Header{"Prefer": {text, "wait=" + text}})
 		if preferred < 0 || preferred > web.MaxWait || !ok && preferred != 0 {
 			t.Errorf("got %s, %v", preferred, ok)
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -50,7 +49,7 @@ func longestWait(request *http.Request) (longest time.Duration, preferred bool, 
 		longest, err = parseWait(text)
 		return longest, false, err
 	}
-	longest, preferred = preferredWait(request.Header.Values("Prefer"))
+	longest, preferred = preferredWait(request.Header)
 	return longest, preferred, nil
 }
 
@@ -76,20 +75,12 @@ func wholeSeconds(digits string) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// preferredWait returns the value of the preference wait=seconds (RFC 7240, section 4.3). As there, the first instance of
-// a preference counts, and one that cannot be understood is ignored.
-func preferredWait(fields []string) (longest time.Duration, ok bool) {
-	for field := range strings.SplitSeq(strings.Join(fields, ","), ",") {
-		preference, _, _ := strings.Cut(field, ";")
-		name, value, _ := strings.Cut(preference, "=")
-		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
-			continue
-		}
-		value = strings.Trim(strings.TrimSpace(value), `"`)
-		if !isDigits(value) {
-			return 0, false
-		}
-		return wholeSeconds(value), true
+// preferredWait returns the value of the preference wait=seconds (RFC 7240, section 4.3). As there, one that cannot be
+// understood is ignored.
+func preferredWait(header http.Header) (longest time.Duration, ok bool) {
+	value, _ := web.Preference(header, "wait")
+	if !isDigits(value) {
+		return 0, false
 	}
-	return 0, false
+	return wholeSeconds(value), true
 }
