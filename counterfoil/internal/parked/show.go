@@ -88,7 +88,11 @@ func readable(content []byte) string {
 	}
 	text, cut := string(content), ""
 	if len(text) > most {
-		text, cut = text[:most], fmt.Sprintf("… (%d bytes in all)", len(content))
+		end := most
+		for end > most-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+			end-- // a letter that is cut is none
+		}
+		text, cut = text[:end], fmt.Sprintf("… (%d bytes in all)", len(content))
 	}
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		text = fmt.Sprintf("%q", text)
