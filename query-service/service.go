@@ -10,11 +10,13 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 
 	"github.com/counterfoil/counterfoil/query-service/internal/api"
 	"github.com/counterfoil/counterfoil/query-service/internal/catalog"
+	"github.com/counterfoil/counterfoil/query-service/internal/park"
 	"github.com/counterfoil/counterfoil/query-service/internal/read"
 	"github.com/counterfoil/counterfoil/query-service/internal/rpc"
 	"github.com/counterfoil/counterfoil/query-service/internal/ticket"
@@ -95,6 +97,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	show(models.Now())
 	models.OnChange(show)
+	lot := park.New(routes)
 
 	log.Info("starting", cfg.Database.Address())
 	parts := []service.Part{
@@ -118,11 +121,14 @@ func Run(ctx context.Context, cfg Config) error {
 			return nil
 		}},
 	}
+	// It says nothing of where it listens: nobody can connect to it.
+	parts = append(parts, web.Server("http", slog.New(slog.DiscardHandler), lot, lot))
 	for _, listener := range public {
-		parts = append(parts, web.Server("http", log, listener, routes))
+		parts = append(parts, web.Server("http", log, listener, lot))
 	}
 	parts = append(parts, service.Part{Name: "grpc", Run: func(ctx context.Context) error { return remote.Run(ctx, calls) }})
 	return service.Run(ctx, log, append(parts,
+		service.Part{Name: "parking", Run: lot.Run},
 		service.Part{Name: "long polls", Run: lobby.Run},
 		service.Part{Name: "drain", Run: health.Drain(log, cfg.DrainDelay)},
 	)...)

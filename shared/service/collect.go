@@ -16,3 +16,11 @@ func CollectLess() {
 		debug.SetGCPercent(garbage)
 	}
 }
+
+// KeepWithin has Go collect garbage more often from that much memory on, unless GOMEMLIMIT says otherwise, instead of the
+// limit of Main.
+func KeepWithin(bytes int64) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(bytes)
+	}
+}

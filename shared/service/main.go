@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -21,7 +22,7 @@ const (
 )
 
 // memoryLimit is the heap at which Go collects garbage more often instead of letting it grow to twice what is in use, unless
-// GOMEMLIMIT says otherwise. With it a service stays under 256 MiB within its other limits.
+// GOMEMLIMIT or KeepWithin says otherwise. With it a service stays under 256 MiB within its other limits.
 const memoryLimit = 176 << 20
 
 // Main is the body of a service's main function: it reads the configuration of type C from the environment, runs the
@@ -59,8 +60,8 @@ func Main[C any, P interface {
 		fmt.Fprintf(os.Stderr, "%s: the configuration is wrong:\n%v\nRun %s --help for every variable.\n", name, err, name)
 		return ExitUsage
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryLimit)
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		KeepWithin(memoryLimit)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

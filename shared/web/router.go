@@ -119,7 +119,7 @@ func Log(c echo.Context, facts ...slog.Attr) {
 // observe gives the request its correlation id, answers its error, logs it and counts it.
 func (r *Router) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		began := time.Now()
+		began := came(c.Request().Context())
 		id, err := correlationID(c.Request())
 		l := &line{Context: telemetry.WithCorrelation(c.Request().Context(), id)}
 		l.facts = l.room[:accounts]
@@ -127,6 +127,9 @@ func (r *Router) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		c.Response().Header()[command.CorrelationHeader] = []string{id}
 		if err == nil || isHealth(c.Path()) {
 			err = contain(next, c)
+		}
+		if errors.Is(err, ErrLater) {
+			return nil
 		}
 		if err != nil {
 			err = fromEcho(err)

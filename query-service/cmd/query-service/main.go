@@ -10,5 +10,6 @@ import (
 
 func main() {
 	service.CollectLess()
+	service.KeepWithin(100 << 20) // five thousand who wait leave half of it free
 	os.Exit(service.Main[queryservice.Config]("query-service", queryservice.Run))
 }

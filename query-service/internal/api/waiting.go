@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/counterfoil/counterfoil/query-service/internal/park"
 	"github.com/counterfoil/counterfoil/query-service/internal/wait"
 	"github.com/counterfoil/counterfoil/shared/fault"
 	"github.com/counterfoil/counterfoil/shared/web"
@@ -23,13 +25,33 @@ func ask[K comparable, V any](c echo.Context, lobby *wait.Lobby, room *wait.Room
 	if longest == 0 {
 		answer, err = room.Look(c.Request().Context(), key)
 	} else {
-		answer, err = room.Wait(c.Request().Context(), key, longest)
+		answer, err = linger(c.Request().Context(), room, key, longest)
 		if lobby.Closing() {
 			c.Response().Header().Set("Connection", "close")
 		}
 	}
 	if preferred && err == nil {
 		c.Response().Header().Set("Preference-Applied", "wait="+strconv.Itoa(int(longest.Seconds())))
+	}
+	return answer, err
+}
+
+// linger waits for the key where the request cannot park. Otherwise it parks it, and is called again for its answer.
+func linger[K comparable, V any](ctx context.Context, room *wait.Room[K, V], key K, longest time.Duration) (V, error) {
+	spot := park.Of(ctx)
+	if spot == nil {
+		return room.Wait(ctx, key, longest)
+	}
+	if before := spot.Sitting(); before != nil {
+		if sitting, same := before.(*wait.Sitting[K, V]); same {
+			return sitting.Rise(ctx)
+		}
+		return room.Look(ctx, key) // the routes are others since it parked
+	}
+	until := time.Now().Add(longest)
+	sitting, answer, err := room.Sit(ctx, key)
+	if sitting != nil {
+		err = spot.Park(sitting, until)
 	}
 	return answer, err
 }

@@ -14,5 +14,7 @@
 // altogether, the re-check finds everything a second late.
 //
 // A wait ends with the answer, with its time, with the client's disconnection, or when the lobby closes at shutdown; the
-// last known answer is given then. The package knows nothing of what is looked up; package api calls it.
+// last known answer is given then. Who waits is a Sitting, which needs no goroutine: package park keeps requests that wait
+// outside the HTTP server, and Room.Wait is for those that cannot be kept there. The package knows nothing of what is looked
+// up; package api calls it.
 package wait

@@ -19,7 +19,7 @@ type Room[K comparable, V any] struct {
 	lookups *lookups[K, V]
 
 	mu         sync.Mutex
-	seats      map[K]*seat[V]
+	seats      map[K]*seat[K, V]
 	notifiedAt time.Time // when the oldest notification came that no round has followed; zero where there is none
 
 	wake chan struct{} // holds a token while a round is due
@@ -30,12 +30,11 @@ type Room[K comparable, V any] struct {
 }
 
 // seat is shared by all who wait for the same key. Its fields are guarded by the room's lock.
-type seat[V any] struct {
-	waiters int
+type seat[K comparable, V any] struct {
+	sitting []*Sitting[K, V] // those who wait
 	last    V
 	err     error // of the last round
-	done    bool
-	settled chan struct{} // closed when last is settled
+	settled bool  // last is
 }
 
 // NewRoom returns a room of the lobby. ask looks keys up, settled says whether an answer is worth waking for, question
@@ -43,7 +42,7 @@ type seat[V any] struct {
 func NewRoom[K comparable, V any](lobby *Lobby, question string, ask Ask[K, V], settled func(V) bool, timeout time.Duration) *Room[K, V] {
 	m := lobby.metrics
 	return &Room[K, V]{
-		lobby: lobby, ask: ask, settled: settled, seats: map[K]*seat[V]{}, wake: make(chan struct{}, 1),
+		lobby: lobby, ask: ask, settled: settled, seats: map[K]*seat[K, V]{}, wake: make(chan struct{}, 1),
 		lookups: newLookups(ask, timeout, m.lookups.WithLabelValues(question), m.queries.WithLabelValues(question)),
 		ends:    m.ends.MustCurryWith(prometheus.Labels{"question": question}),
 		rounds:  m.rounds.WithLabelValues(question),
@@ -75,46 +74,21 @@ func (r *Room[K, V]) Look(ctx context.Context, key K) (V, error) { return r.look
 // Wait returns the key's answer as soon as it is settled, or the last known one when longest has passed or the lobby
 // closes. Its errors are faults, except that of ctx when the client left.
 func (r *Room[K, V]) Wait(ctx context.Context, key K, longest time.Duration) (V, error) {
-	if err := r.lobby.enter(); err != nil {
-		r.ended(endRefused)
-		var none V
-		return none, err
-	}
-	defer r.lobby.leave()
 	over := time.NewTimer(longest)
 	defer over.Stop()
-	s := r.sit(key) // before the first look, so that no notification after that look is missed
-	defer r.rise(key, s)
-	first, err := r.Look(ctx, key)
-	switch {
-	case ctx.Err() != nil:
-		r.ended(endGone)
-		return first, ctx.Err()
-	case err != nil:
-		r.ended(endFailed)
-		return first, err
-	case r.settled(first):
-		r.ended(endSettled)
-		return first, nil
+	s, answer, err := r.Sit(ctx, key)
+	if s == nil {
+		return answer, err
 	}
-	r.note(s, first)
-	end := endSettled
+	settled := make(chan struct{})
+	s.OnSettled(func() { close(settled) })
 	select {
-	case <-s.settled:
+	case <-settled:
 	case <-over.C:
-		end = endTime
 	case <-r.lobby.closing:
-		end = endClosing
 	case <-ctx.Done():
-		r.ended(endGone)
-		return first, ctx.Err()
 	}
-	last, err := r.last(s)
-	if err != nil {
-		end = endFailed
-	}
-	r.ended(end)
-	return last, err
+	return s.Rise(ctx)
 }
 
 func (r *Room[K, V]) ended(end string) { r.ends.WithLabelValues(end).Inc() }
@@ -160,50 +134,18 @@ func (r *Room[K, V]) round(ctx context.Context) (settled int) {
 		}
 		s.last = answers[key]
 		if r.settled(s.last) {
-			s.done = true
-			close(s.settled)
+			s.settled = true
 			delete(r.seats, key)
 			settled++
+			for _, waiting := range s.sitting {
+				if waiting.settled != nil {
+					waiting.settled()
+				}
+			}
 		}
 	}
 	if settled > 0 && !notifiedAt.IsZero() {
 		r.took.Observe(time.Since(notifiedAt).Seconds())
 	}
 	return settled
-}
-
-func (r *Room[K, V]) sit(key K) *seat[V] {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := r.seats[key]
-	if s == nil {
-		s = &seat[V]{settled: make(chan struct{})}
-		r.seats[key] = s
-	}
-	s.waiters++
-	return s
-}
-
-func (r *Room[K, V]) rise(key K, s *seat[V]) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s.waiters--
-	if s.waiters == 0 && r.seats[key] == s {
-		delete(r.seats, key)
-	}
-}
-
-// note keeps the answer of a first look, unless a round knows better already.
-func (r *Room[K, V]) note(s *seat[V], first V) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !s.done {
-		s.last, s.err = first, nil
-	}
-}
-
-func (r *Room[K, V]) last(s *seat[V]) (V, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return s.last, s.err
 }

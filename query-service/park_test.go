@@ -1,0 +1,183 @@
+package queryservice_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// wire is a connection on which a test writes requests as it likes.
+type wire struct {
+	t *testing.T
+	net.Conn
+	reader *bufio.Reader
+}
+
+func (s *running) dial() *wire {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		s.t.Fatal(err)
+	}
+	return &wire{t: s.t, Conn: conn, reader: bufio.NewReader(conn)}
+}
+
+func (w *wire) send(request string, fields ...string) {
+	w.t.Helper()
+	if _, err := fmt.Fprintf(w, "%s\r\nHost: test\r\n%s\r\n", request, strings.Join(append(fields, ""), "\r\n")); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// receive returns the next answer, which is to a request with the method.
+func (w *wire) receive(method string) (*http.Response, string) {
+	w.t.Helper()
+	response, err := http.ReadResponse(w.reader, &http.Request{Method: method})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+func (w *wire) requireClosed() {
+	w.t.Helper()
+	if rest, err := io.ReadAll(w.reader); err != nil || len(rest) > 0 {
+		w.t.Errorf("the connection is still open: got %q, %v", rest, err)
+	}
+}
+
+func TestPark_AConnectionServesAnyNumberOfLongPolls(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+	s := start(t, db)
+	w := s.dial()
+	path := "/api/v1/timestamp/" + known
+	w.send("GET " + path + "?wait=1ms HTTP/1.1")
+	if r, body := w.receive(http.MethodGet); r.StatusCode != http.StatusNotFound || r.Close || r.Header.Get("Date") == "" ||
+		r.Header.Get("correlationId") == "" || int(r.ContentLength) != len(body) {
+		t.Errorf("the first: got %v %s", r, body)
+	}
+	w.send("HEAD "+path+" HTTP/1.1", "Prefer: wait=0")
+	w.receive(http.MethodHead)
+	w.send("HEAD " + path + "?wait=1ms HTTP/1.1")
+	if r, body := w.receive(http.MethodHead); r.StatusCode != http.StatusNotFound || r.ContentLength >= 0 || body != "" {
+		t.Errorf("HEAD: got %v %q", r, body)
+	}
+	w.send("GET "+path+"?wait=30s HTTP/1.1", "correlationId: "+parkedID)
+	s.requireWaiting(1)
+	db.apply(row{known, noon})
+	r, body := w.receive(http.MethodGet)
+	if r.StatusCode != http.StatusOK || !strings.Contains(body, known) || r.Header.Get("correlationId") != parkedID {
+		t.Errorf("the row: got %v %s", r, body)
+	}
+	w.send("HEAD " + path + "?wait=30s HTTP/1.1")
+	if r, none := w.receive(http.MethodHead); r.StatusCode != http.StatusOK || int(r.ContentLength) != len(body) || none != "" {
+		t.Errorf("HEAD: got %v %q", r, none)
+	}
+	unparked := s.get(path)
+	for name, values := range unparked.header {
+		if name != "Date" && name != "Correlationid" && strings.Join(r.Header[name], ";") != strings.Join(values, ";") {
+			t.Errorf("%s is %q, and %q where nobody waited", name, r.Header[name], values)
+		}
+	}
+	if body != unparked.body {
+		t.Errorf("got %s, and %s where nobody waited", body, unparked.body)
+	}
+	w.send("GET /api/v1/tickets/"+newID(t)+"?wait=1ms HTTP/1.1", "Connection: close")
+	if r, body := w.receive(http.MethodGet); r.StatusCode != http.StatusOK || !r.Close || !strings.Contains(body, "pending") {
+		t.Errorf("the last: got %v %s", r, body)
+	}
+	w.requireClosed()
+}
+
+func TestPark_ALongPollIsLoggedAndCountedOnceWithAllOfItsTime(t *testing.T) {
+	t.Parallel()
+	s := start(t, newDatabase(t))
+	if a := s.get("/api/v1/timestamp/" + known + "?wait=50ms"); a.code() != "not-found" {
+		t.Errorf("got %s", a)
+	}
+	eventually(t, "it is logged", func() bool { return len(s.logs.lines(known)) > 0 })
+	if lines := s.logs.lines(known); len(lines) != 1 || lines[0]["seconds"].(float64) < 0.05 || lines[0]["status"].(float64) != http.StatusNotFound {
+		t.Errorf("it is logged as %v", lines)
+	}
+	if n := s.metric(`counterfoil_http_requests_total{code="404",method="GET",route="/api/v1/timestamp/:id"}`); n != 1 {
+		t.Errorf("%v requests are counted", n)
+	}
+	if n := s.metric(`counterfoil_long_polls_total{end="time",question="timestamp"}`); n != 1 {
+		t.Errorf("%v long polls are counted", n)
+	}
+}
+
+// A client that sends its next request early has both answered, in their order.
+func TestPark_WhatIsSentEarlyIsAnsweredNext(t *testing.T) {
+	t.Parallel()
+	s := start(t, newDatabase(t))
+	w := s.dial()
+	w.send("GET /api/v1/timestamp/" + known + "?wait=30s HTTP/1.1")
+	s.requireWaiting(1)
+	w.send("GET /health HTTP/1.1")
+	w.send("GET /api/v1/timestamp/" + parkedID + "?wait=1ms HTTP/1.1\r\nHost: test\r\n\r\nGET /livez HTTP/1.1")
+	for i, want := range []string{known, `{"status":"UP"}`, parkedID, `{"status":"UP"}`} {
+		if r, body := w.receive(http.MethodGet); !strings.Contains(body, want) {
+			t.Errorf("answer %d: got %v %s, want %s", i, r, body, want)
+		}
+	}
+	s.requireWaiting(0)
+}
+
+// What cannot park waits all the same.
+func TestPark_OldClientsAndBodiesWaitInTheirHandlers(t *testing.T) {
+	t.Parallel()
+	db := newDatabase(t)
+	s := start(t, db)
+	old, body := s.dial(), s.dial()
+	old.send("GET /api/v1/timestamp/" + known + "?wait=30s HTTP/1.0")
+	body.send("GET /api/v1/timestamp/"+known+"?wait=30s HTTP/1.1", "Content-Length: 1", "", "x")
+	s.requireWaiting(2)
+	db.apply(row{known, noon})
+	for _, w := range []*wire{old, body} {
+		if r, body := w.receive(http.MethodGet); r.StatusCode != http.StatusOK {
+			t.Errorf("got %v %s", r, body)
+		}
+	}
+}
+
+// More than are let through at the same time ask again and again.
+func TestPark_ManyAskAgainTogether(t *testing.T) {
+	t.Parallel()
+	s := start(t, newDatabase(t))
+	var all sync.WaitGroup
+	for range 300 {
+		w, id := s.dial(), newID(t)
+		all.Go(func() {
+			for range 3 {
+				w.send("GET /api/v1/timestamp/" + id + "?wait=100ms HTTP/1.1")
+				response, err := http.ReadResponse(w.reader, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if body, err := io.ReadAll(response.Body); err != nil || !strings.Contains(string(body), id) {
+					t.Errorf("got %s, %v", body, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	s.requireWaiting(0)
+}
