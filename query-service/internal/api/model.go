@@ -95,12 +95,13 @@ func (a API) rows(c echo.Context, t catalog.Target, suffix string, source []byte
 		return err
 	}
 	body := []byte{'['}
-	answer, err := a.Reader.Query(c.Request().Context(), t, source, func(v *catalog.Version, row []any) error {
-		if len(body) > 1 {
+	answer, err := a.Reader.Query(c.Request().Context(), t, source, func(v *catalog.Version, row []any) (int, error) {
+		before := len(body)
+		if before > 1 {
 			body = append(body, ',', '\n')
 		}
 		body = appendRow(body, v, row)
-		return nil
+		return len(body) - before, nil
 	})
 	header := c.Response().Header()
 	if answer.Version != nil { // a refusal is of a version too

@@ -18,6 +18,9 @@ import (
 func (a API) oapi(t catalog.Target, path string) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		v, err := a.Catalog.Now().Described(t)
+		if err == nil && v.Refused != nil {
+			_, err = a.Catalog.Now().Find(t)
+		}
 		if err != nil {
 			return a.failed(t, "/oapi", err)
 		}
@@ -79,7 +82,7 @@ func describe(v *catalog.Version, path string) object {
 		"servers": []any{object{"url": "/"}},
 		"paths": object{
 			path: object{"get": operation("list", "Rows in the order of the primary key", append([]any{
-				described("limit", "query", object{"type": "integer", "minimum": 1, "default": defaultLimit}, "The most rows on a page. More than 1000 is taken for 1000."),
+				described("limit", "query", object{"type": "integer", "minimum": 1, "default": defaultLimit}, "The most rows on a page. More than 1000 is taken for 1000; about 3 MiB end a page too."),
 				described("page_token", "query", object{"type": "string"}, "The Next-Page-Token of the page before. It goes on in the version that gave it."),
 			}, waiting...), nil, answers("A page, perhaps an empty one.", rows, []string{nextPageHeader, "Link", "Preference-Applied"}, "400", "410", "413", "500", "503"))},
 			steps: object{"get": operation("row", "The row with this primary key", append(append(keys, waiting...), reference("parameters", "IfNoneMatch")), nil,
@@ -262,7 +265,7 @@ func querySchema(d *readmodel.Declaration) object {
 		"properties": object{
 			"$filter":   object{"type": "object", "additionalProperties": false, "properties": columns},
 			"$order_by": object{"type": "object", "additionalProperties": false, "properties": order, "description": "The order of the columns counts."},
-			"$limit":    object{"type": "integer", "minimum": 1, "maximum": filter.MaxLimit, "description": "Of a query, 50 where it does not say; a count counts all."},
+			"$limit":    object{"type": "integer", "minimum": 1, "maximum": filter.MaxLimit, "description": "Of a query, 50 where it does not say; about 3 MiB end its page too. A count counts all."},
 			"$skip":     object{"type": "integer", "minimum": 0, "maximum": filter.MaxSkip},
 			"$after":    object{"type": "string", "description": "The Next-Page-Token of the page before, with the same $filter and $order_by; not with $skip, and not for a count."},
 		},

@@ -3,6 +3,7 @@ package read
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,10 +20,18 @@ type Answer struct {
 }
 
 // Take takes a row: the values of the declaration's columns in their order, each as its Column.Target. They are good until
-// it returns.
-type Take func(v *catalog.Version, row []any) error
+// it returns. It returns how many bytes of an answer the row takes.
+type Take func(v *catalog.Version, row []any) (bytes int, err error)
 
-// Query gives the rows that a query in the language of package filter asks for, at most its limit. A query that goes on
+// PageBytes is how much a page holds before it ends, however few its rows are. One row comes on top, which is not larger
+// than a record, so that clients of gRPC that take 4 MiB, as they do by default, take every page.
+const PageBytes = 3 << 20
+
+// errFull ends a page before its limit of rows.
+var errFull = errors.New("the page is full")
+
+// Query gives the rows that a query in the language of package filter asks for, at most its limit and until PageBytes are
+// reached. A query that goes on
 // behind a page (its $after) is answered by the version that gave the page, whichever serves meanwhile. take is called for
 // rows of one version only.
 func (r *Reader) Query(ctx context.Context, t catalog.Target, source []byte, take Take) (Answer, error) {
@@ -65,6 +74,8 @@ func (r *Reader) Query(ctx context.Context, t catalog.Target, source []byte, tak
 			where += " AND " + q.Behind(&p, place)
 		}
 		// The outer order sorts one page, and promises what the inner one gave.
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
 		rows, err := db.Query(ctx, `
 			SELECT s.stands, r.*
 			FROM (SELECT `+v.Stands+` AS stands) s
@@ -75,18 +86,28 @@ func (r *Reader) Query(ctx context.Context, t catalog.Target, source []byte, tak
 		if err != nil {
 			return err
 		}
-		taken := 0
+		taken, size := 0, 0
 		var last []json.RawMessage
-		return forEach(rows, v.Declaration, func(row []any) error {
-			if taken++; taken > q.Limit {
+		err = forEach(rows, v.Declaration, func(row []any) error {
+			if last != nil {
 				answer.Next = newPageToken(q, v, last)
-				return nil
+				if taken == q.Limit {
+					return nil // it is the one row more that was asked for
+				}
+				stop() // the rest may be a thousand times as much: the connection is given up rather than all of it read
+				return errFull
 			}
-			if taken == q.Limit {
+			bytes, err := take(v.Version, row)
+			taken, size = taken+1, size+bytes
+			if taken == q.Limit || size >= PageBytes {
 				last = places(q, v, row)
 			}
-			return take(v.Version, row)
+			return err
 		})
+		if errors.Is(err, errFull) {
+			err = nil
+		}
+		return err
 	})
 	return answer, err
 }

@@ -76,14 +76,13 @@ func (s *Server) query(ctx context.Context, name string, m method, request *dyna
 		answer = dynamicpb.NewMessage(now.output)
 		return nil
 	}
-	got, err := s.reader.Query(ctx, target(m, request), []byte(text(request, "query")), func(v *catalog.Version, row []any) error {
+	got, err := s.reader.Query(ctx, target(m, request), []byte(text(request, "query")), func(v *catalog.Version, row []any) (int, error) {
 		if answer == nil {
 			if err := begin(v); err != nil {
-				return err
+				return 0, err
 			}
 		}
-		appendRecord(answer, v.Declaration, row)
-		return nil
+		return appendRecord(answer, v.Declaration, row), nil
 	})
 	if err == nil && answer == nil {
 		err = begin(got.Version)
@@ -101,8 +100,8 @@ func (s *Server) query(ctx context.Context, name string, m method, request *dyna
 	return answer, nil
 }
 
-// appendRecord appends a row to the answer's records.
-func appendRecord(answer *dynamicpb.Message, d *readmodel.Declaration, row []any) {
+// appendRecord appends a row to the answer's records, and returns its size.
+func appendRecord(answer *dynamicpb.Message, d *readmodel.Declaration, row []any) (bytes int) {
 	records := answer.Mutable(answer.Descriptor().Fields().ByName("records")).List()
 	record := records.NewElement().Message()
 	fields := record.Descriptor().Fields()
@@ -119,6 +118,7 @@ func appendRecord(answer *dynamicpb.Message, d *readmodel.Declaration, row []any
 		}
 	}
 	records.Append(protoreflect.ValueOfMessage(record))
+	return proto.Size(record.Interface())
 }
 
 // define says which columns the version has.
