@@ -2,28 +2,36 @@ package readmodel
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/jackc/pgx/v5"
 )
 
 // Declared is a version together with the declaration that it was created with.
 type Declared struct {
 	Version
-	Declaration *Declaration
+	Declaration *Declaration // where it is refused, no more than its name, version, path and table
+	Refused     error        // why this program cannot use the declaration that another one stored
 	TableExists bool
 	Rows        int64 // as PostgreSQL estimates them; 0 where it does not know yet
 
-	yaml string
+	stored string
 }
 
 // DeclaredVersions returns all versions of all read models as they were created, by name and number.
 func DeclaredVersions(ctx context.Context, db Database) ([]Declared, error) {
-	return DeclaredVersionsAfter(ctx, db, nil)
+	versions, err := DeclaredVersionsAfter(ctx, db, nil)
+	for _, v := range versions {
+		err = errors.Join(err, v.Refused)
+	}
+	return versions, err
 }
 
 // DeclaredVersionsAfter returns the same, from one snapshot, for who asks often: declarations that are as they were before
-// are not read again, and keep their address.
+// are not read again, and keep their address. A declaration that this program refuses is no error for the others.
 func DeclaredVersionsAfter(ctx context.Context, db Database, before []Declared) ([]Declared, error) {
 	rows, err := db.Query(ctx, `
 		SELECT m.name, m.version, m.schema_name, m.table_name, m.group_id, m.state, m.previous, m.indexed, m.allow_parked, m.builder, m.changed_at,
@@ -42,18 +50,20 @@ func DeclaredVersionsAfter(ctx context.Context, db Database, before []Declared) 
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (d Declared, err error) {
 		v := &d.Version
 		err = row.Scan(&v.Name, &v.Number, &v.Schema, &v.Table, &v.Group, &v.State, &v.Previous, &v.Indexed, &v.AllowParked, &v.Builder, &v.ChangedAt,
-			&v.Fingerprint, &d.yaml, &d.TableExists, &d.Rows)
+			&v.Fingerprint, &d.stored, &d.TableExists, &d.Rows)
 		if err != nil {
 			return d, err
 		}
 		for _, known := range before {
-			if known.Schema == v.Schema && known.yaml == d.yaml {
-				d.Declaration = known.Declaration
+			if known.Schema == v.Schema && known.stored == d.stored {
+				d.Declaration, d.Refused = known.Declaration, known.Refused
 				return d, nil
 			}
 		}
-		d.Declaration, err = storedDeclaration(*v, d.yaml)
-		return d, err
+		if d.Declaration, d.Refused = storedDeclaration(*v, d.stored); d.Refused != nil {
+			d.Declaration = outline(*v, d.stored)
+		}
+		return d, nil
 	})
 }
 
@@ -84,8 +94,19 @@ func StoredDeclaration(ctx context.Context, db Database, v Version) (*Declaratio
 	return storedDeclaration(v, stored)
 }
 
-func storedDeclaration(v Version, yaml string) (*Declaration, error) {
-	d, err := parse("the declaration of "+v.Label(), []byte(yaml), nil)
+// outline returns what can be said of a version whose declaration is refused.
+func outline(v Version, text string) *Declaration {
+	d := Declaration{Name: v.Name, Version: v.Number, Table: v.Table}
+	var said struct{ Path string }
+	if yaml.Unmarshal([]byte(text), &said) == nil && route.MatchString(said.Path) && !slices.Contains(reserved, said.Path) {
+		d.Path = said.Path
+	}
+	d.complete()
+	return &d
+}
+
+func storedDeclaration(v Version, stored string) (*Declaration, error) {
+	d, err := parse("the declaration of "+v.Label(), []byte(stored), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -100,6 +100,9 @@ func (c *Catalog) read(ctx context.Context, before *Snapshot) (*Snapshot, error)
 				v.Fields = known.Fields
 			}
 		}
+		if d.Refused != nil {
+			v.Fields = map[string]int32{}
+		}
 		if v.Fields == nil {
 			if v.Fields, err = readmodel.Fields(ctx, c.pool, d.Declaration); err != nil {
 				return nil, fmt.Errorf("read the field numbers of %s: %w", d.Label(), err)
@@ -192,6 +195,11 @@ func (c *Catalog) tell(ctx context.Context, before, now *Snapshot) {
 		return
 	}
 	for _, m := range now.Models {
+		for _, v := range m.Versions {
+			if was := before.Model(m.Name); v.Refused != nil && (was == nil || was.Version(v.Number) == nil || was.Version(v.Number).Refused == nil) {
+				c.log.ErrorContext(ctx, "the declaration of a version cannot be used, the others can be asked", "read_model", v.Name, "version", v.Number, "error", v.Refused)
+			}
+		}
 		t := Target{Model: m.Name}
 		v, err := now.Find(t)
 		was, wasErr := before.Find(t)

@@ -112,6 +112,9 @@ func (s *Snapshot) Find(t Target) (*Version, error) {
 		return nil, missing(t.Model, fmt.Errorf("no version of %s serves", t.Model))
 	case v.State == readmodel.Dropped:
 		return nil, fault.New(fault.CodeVersionDropped, v.Label()+" was dropped.", nil)
+	case v.Refused != nil:
+		return nil, fault.New(fault.CodeMisconfigured, v.Label()+
+			" was declared for another release of this service, which this one cannot read. Run that release, or build a new version.", v.Refused)
 	case !v.State.Readable():
 		return nil, fault.New(fault.CodeReadModelMissing, fmt.Sprintf(
 			"%s is %s: it can be asked when it is ready. Its phase says how far it is.", v.Label(), v.State), nil)
@@ -148,7 +151,8 @@ func missing(model string, cause error) error {
 		"The read model "+model+" is not there yet; the consumer-service creates it when it starts.", cause)
 }
 
-// Described returns the version whose shape and state the target's paths show, in whatever state it is but dropped.
+// Described returns the version whose shape and state the target's paths show, in whatever state it is but dropped. Of one
+// that is refused there is no shape to show.
 func (s *Snapshot) Described(t Target) (*Version, error) {
 	m := s.Model(t.Model)
 	if m == nil {

@@ -69,11 +69,11 @@ func New(reader *read.Reader, c *catalog.Catalog, ready func() bool, log *slog.L
 func (s *Server) follow(now *catalog.Snapshot) error {
 	var services []typed
 	for _, m := range now.Models {
-		if describing := m.Describing(); describing.Declaration != nil {
+		if describing := m.Describing(); describing.Refused == nil {
 			services = append(services, newTyped(describing.Declaration, describing.Fields, false))
 		}
 		for _, v := range m.Versions {
-			if v.State.Readable() {
+			if v.State.Readable() && v.Refused == nil {
 				services = append(services, newTyped(v.Declaration, v.Fields, true))
 			}
 		}
