@@ -62,6 +62,11 @@ func some[T any](o Options, values ...T) []T {
 // micros returns what one of them takes at that rate.
 func micros(perSecond float64) float64 { return 1e6 / perSecond }
 
+// cpuMicros returns the CPU time of the service and PostgreSQL for one of them: seconds for a thousand are milliseconds for one.
+func cpuMicros(s contest.Sample) float64 {
+	return 1000 * (s[contest.CPU("service")] + s[contest.CPU("postgres")])
+}
+
 // points measures every x in each round.
 func points[T int | int64](g growing, xs []T, names []string, measure func(x T) ([]float64, error)) ([]contest.Line, error) {
 	lines := make([]contest.Line, len(names))
@@ -129,7 +134,10 @@ func (g growing) rows(ctx context.Context) (c contest.Curve, err error) {
 			return c, err
 		}
 	}
-	names := []string{"apply, per row", "read by id, per request at 64 connections", "read by id, p50 latency"}
+	names := []string{
+		"apply, per row", "apply, CPU of consumer-service and PostgreSQL", "read by id, per request at 64 connections",
+		"read by id, CPU of query-service and PostgreSQL", "read by id, p50 latency",
+	}
 	c.Lines, err = points(g, sizes, names, func(size int64) ([]float64, error) {
 		return g.copyOf(ctx, tables[size], func(db *rig.Database) ([]float64, error) {
 			read, err := g.read(ctx, db, size)
@@ -137,7 +145,7 @@ func (g growing) rows(ctx context.Context) (c contest.Curve, err error) {
 				return nil, err
 			}
 			applied, err := g.applying(topic, g.batch()).consume(ctx, db)
-			return []float64{micros(applied[contest.Rate]), micros(read[contest.Rate]), 1000 * read[contest.P50]}, err
+			return []float64{micros(applied[contest.Rate]), cpuMicros(applied), micros(read[contest.Rate]), cpuMicros(read), 1000 * read[contest.P50]}, err
 		})
 	})
 	return c, err
@@ -252,8 +260,7 @@ func (g growing) versions(ctx context.Context) (c contest.Curve, err error) {
 			a := g.applying(topic, g.batch())
 			a.versions = n
 			sample, err := a.consume(ctx, db)
-			// CPU seconds for 1000 rows are milliseconds for one.
-			return []float64{micros(sample[contest.Rate]), 1000 * (sample[contest.CPU("service")] + sample[contest.CPU("postgres")])}, err
+			return []float64{micros(sample[contest.Rate]), cpuMicros(sample)}, err
 		})
 	})
 	if err == nil {
