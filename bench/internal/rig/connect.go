@@ -19,22 +19,14 @@ import (
 // debezium is the version of Debezium's JDBC sink.
 const debezium = "3.5.0.Final"
 
-// connectPOM lists what Kafka Connect needs for it.
-const connectPOM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>counterfoil</groupId>
-  <artifactId>kafka-connect</artifactId>
-  <version>1</version>
-  <packaging>pom</packaging>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>connect-runtime</artifactId><version>` + apache.Version + `</version></dependency>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>connect-json</artifactId><version>` + apache.Version + `</version></dependency>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>connect-transforms</artifactId><version>` + apache.Version + `</version></dependency>
-    <dependency><groupId>io.debezium</groupId><artifactId>debezium-connector-jdbc</artifactId><version>` + debezium + `</version></dependency>
-    <dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>2.24.3</version></dependency>
-  </dependencies>
-</project>
-`
+// connect is what Kafka Connect needs for it.
+var connect = []apache.Artifact{
+	{Group: "org.apache.kafka", Name: "connect-runtime", Version: apache.Version},
+	{Group: "org.apache.kafka", Name: "connect-json", Version: apache.Version},
+	{Group: "org.apache.kafka", Name: "connect-transforms", Version: apache.Version},
+	{Group: "io.debezium", Name: "debezium-connector-jdbc", Version: debezium},
+	apache.Logs,
+}
 
 // Sink says how Debezium's JDBC sink works.
 type Sink struct {
@@ -48,7 +40,7 @@ func (r *Rig) Debezium(ctx context.Context, db *Database, topic string, sink Sin
 	if err != nil {
 		return nil, err
 	}
-	jars, err := apache.Jars(ctx, "connect-"+apache.Version+"-debezium-jdbc-"+debezium, connectPOM, func(line string) { r.cfg.Say("%s", line) })
+	jars, err := apache.Jars(ctx, "connect-"+apache.Version+"-debezium-jdbc-"+debezium, connect, func(line string) { r.cfg.Say("%s", line) })
 	if err != nil {
 		return nil, err
 	}

@@ -16,40 +16,27 @@ import (
 // Version is the version of Apache Kafka that is run.
 const Version = "4.1.1"
 
-// pom lists what a node needs. The broker brings no backend for slf4j, and without
-// one a node that does not start would not say why.
-const pom = `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>counterfoil</groupId>
-  <artifactId>apache-kafka</artifactId>
-  <version>1</version>
-  <packaging>pom</packaging>
-  <dependencies>
-    <dependency>
-      <groupId>org.apache.kafka</groupId>
-      <artifactId>kafka_2.13</artifactId>
-      <version>` + Version + `</version>
-    </dependency>
-    <dependency>
-      <groupId>org.apache.logging.log4j</groupId>
-      <artifactId>log4j-slf4j-impl</artifactId>
-      <version>2.24.3</version>
-    </dependency>
-  </dependencies>
-</project>
-`
+// nodeJars are what a node needs. The broker brings no backend for slf4j, and without one a node that does not start would not
+// say why.
+var nodeJars = []Artifact{{"org.apache.kafka", "kafka_2.13", Version}, Logs}
+
+// Logs is a backend for slf4j that writes by log4j.
+var Logs = Artifact{"org.apache.logging.log4j", "log4j-slf4j-impl", "2.24.3"}
+
+// An Artifact is something that Maven Central has.
+type Artifact struct{ Group, Name, Version string }
 
 const copyDependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
 // findJars returns the directory that has all jars of a node.
 func findJars(ctx context.Context, say func(string)) (string, error) {
-	return Jars(ctx, "kafka-"+Version, pom, say)
+	return Jars(ctx, "kafka-"+Version, nodeJars, say)
 }
 
-// Jars returns the directory that has the jars of everything that a Maven project depends on, fetching them from Maven
+// Jars returns the directory that has the jars of the artifacts and of all that they depend on, fetching them from Maven
 // Central the first time into the user's cache under that name, which should have the version in it. say is told when
 // it fetches.
-func Jars(ctx context.Context, name, project string, say func(string)) (string, error) {
+func Jars(ctx context.Context, name string, artifacts []Artifact, say func(string)) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
@@ -79,7 +66,7 @@ func Jars(ctx context.Context, name, project string, say func(string)) (string, 
 		return "", err
 	}
 	pomFile := filepath.Join(unfinished, "pom.xml")
-	if err := os.WriteFile(pomFile, []byte(project), 0o644); err != nil {
+	if err := os.WriteFile(pomFile, project(artifacts), 0o644); err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "--file", pomFile,
@@ -90,6 +77,20 @@ func Jars(ctx context.Context, name, project string, say func(string)) (string, 
 		return "", fmt.Errorf("fetch %s: %w\n%s", name, errors.Join(err, ctx.Err()), bytes.TrimSpace(output))
 	}
 	return jars, os.Rename(unfinished, jars)
+}
+
+// project returns a Maven project that depends on the artifacts.
+func project(artifacts []Artifact) []byte {
+	var text bytes.Buffer
+	text.WriteString(`<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>counterfoil</groupId><artifactId>jars</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>
+`)
+	for _, a := range artifacts {
+		fmt.Fprintf(&text, "<dependency><groupId>%s</groupId><artifactId>%s</artifactId><version>%s</version></dependency>\n", a.Group, a.Name, a.Version)
+	}
+	text.WriteString("</dependencies></project>\n")
+	return text.Bytes()
 }
 
 // Java returns the java command.
