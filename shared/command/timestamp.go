@@ -61,9 +61,15 @@ func ParseTimestamp(text string) (time.Time, error) {
 	return at, nil
 }
 
+// timestampLayout is RFC 3339 without needless zeros in the fraction.
+const timestampLayout = "2006-01-02T15:04:05.999999Z07:00"
+
 // FormatTimestamp writes an instant as RFC 3339 in UTC with Z and without needless zeros in the fraction.
-func FormatTimestamp(at time.Time) string {
-	return at.UTC().Format("2006-01-02T15:04:05.999999Z07:00")
+func FormatTimestamp(at time.Time) string { return at.UTC().Format(timestampLayout) }
+
+// AppendTimestamp appends what FormatTimestamp returns.
+func AppendTimestamp(dst []byte, at time.Time) []byte {
+	return at.UTC().AppendFormat(dst, timestampLayout)
 }
 
 // scanner walks a timestamp once; after the first surprise everything is zero and failed is set.

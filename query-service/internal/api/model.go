@@ -181,7 +181,7 @@ func (a API) row(t catalog.Target, path string) echo.HandlerFunc {
 		}
 		body := append(appendRow(nil, answer.Version, answer.Row), '\n')
 		tag := entityTag(answer.Version.Label(), body)
-		header.Set("ETag", tag)
+		header.Set("Etag", tag)
 		header.Set("Cache-Control", "private, no-cache")
 		if t.Number > 0 && answer.Version.Declaration.Write == readmodel.Insert {
 			header.Set("Cache-Control", immutable) // G7: the first record wins, and one version has one shape

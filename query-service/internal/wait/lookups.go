@@ -3,6 +3,8 @@ package wait
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,56 +27,74 @@ type lookups[K comparable, V any] struct {
 	timeout time.Duration
 
 	mu      sync.Mutex
-	pending map[K]*lookup[V]
-	work    chan struct{} // holds a token while there may be pending keys that no worker has seen
+	pending *batch[K, V]  // nil where nobody asks
+	work    chan struct{} // holds a token while there may be a batch that no worker has seen
 
 	asked, queries prometheus.Counter
 }
 
-// lookup is one key's answer, shared by all who ask for it at the same time.
-type lookup[V any] struct {
-	done   chan struct{}
-	answer V
-	err    error
+// batch is what one query asks for. Those who ask share its timer and its channel, because one of each for every request
+// costs more than the request's part of the query.
+type batch[K comparable, V any] struct {
+	keys map[K]struct{}
+	late *time.Timer
+
+	over sync.Once
+	done chan struct{} // closed when answers and err are there
+	// A key without an entry has the zero answer.
+	answers map[K]V
+	err     error
+}
+
+func (b *batch[K, V]) finish(answers map[K]V, err error) {
+	b.over.Do(func() {
+		b.answers, b.err = answers, err
+		close(b.done)
+	})
 }
 
 func newLookups[K comparable, V any](ask Ask[K, V], timeout time.Duration, asked, queries prometheus.Counter) *lookups[K, V] {
-	return &lookups[K, V]{
-		ask: ask, timeout: timeout, pending: map[K]*lookup[V]{}, work: make(chan struct{}, 1),
-		asked: asked, queries: queries,
-	}
+	return &lookups[K, V]{ask: ask, timeout: timeout, work: make(chan struct{}, 1), asked: asked, queries: queries}
 }
 
 // find returns the key's answer. A caller who leaves does not disturb those that share the query.
 func (l *lookups[K, V]) find(ctx context.Context, key K) (V, error) {
 	l.asked.Inc()
 	own := l.add(key)
-	bound := time.NewTimer(l.timeout)
-	defer bound.Stop()
-	var none V
 	select {
 	case <-own.done:
-		return own.answer, own.err
+		return own.answers[key], own.err
 	case <-ctx.Done():
+		var none V
 		return none, ctx.Err()
-	case <-bound.C:
-		return none, fault.New(fault.CodeDatabaseAway, "PostgreSQL did not answer in time.", errors.New("no look-up was free in time"))
 	}
 }
 
-func (l *lookups[K, V]) add(key K) *lookup[V] {
+func (l *lookups[K, V]) add(key K) *batch[K, V] {
 	l.mu.Lock()
-	own := l.pending[key]
+	own := l.pending
 	if own == nil {
-		own = &lookup[V]{done: make(chan struct{})}
-		l.pending[key] = own
+		own = &batch[K, V]{keys: map[K]struct{}{}, done: make(chan struct{})}
+		own.late = time.AfterFunc(l.timeout, func() { l.giveUp(own) })
+		l.pending = own
 	}
+	own.keys[key] = struct{}{}
 	l.mu.Unlock()
 	select {
 	case l.work <- struct{}{}:
 	default: // whoever takes the token that is there sees this key too
 	}
 	return own
+}
+
+// giveUp ends a batch that was not answered in time, whether or not a worker has it.
+func (l *lookups[K, V]) giveUp(late *batch[K, V]) {
+	l.mu.Lock()
+	if l.pending == late {
+		l.pending = nil
+	}
+	l.mu.Unlock()
+	late.finish(nil, fault.New(fault.CodeDatabaseAway, "PostgreSQL did not answer in time.", errors.New("no look-up was free in time")))
 }
 
 // run works until ctx ends.
@@ -99,19 +119,12 @@ func (l *lookups[K, V]) run(ctx context.Context) {
 func (l *lookups[K, V]) runOnce(ctx context.Context) {
 	l.mu.Lock()
 	taken := l.pending
-	l.pending = make(map[K]*lookup[V], len(taken))
+	l.pending = nil
 	l.mu.Unlock()
-	if len(taken) == 0 {
+	if taken == nil {
 		return
 	}
-	keys := make([]K, 0, len(taken))
-	for key := range taken {
-		keys = append(keys, key)
-	}
+	defer taken.late.Stop()
 	l.queries.Inc()
-	answers, err := l.ask(ctx, keys)
-	for key, own := range taken {
-		own.answer, own.err = answers[key], err
-		close(own.done)
-	}
+	taken.finish(l.ask(ctx, slices.Collect(maps.Keys(taken.keys))))
 }
