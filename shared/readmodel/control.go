@@ -41,8 +41,11 @@ type Version struct {
 // Serving reports whether unscoped paths answer from the version.
 func (v Version) Serving() bool { return v.State == Serving }
 
-// Label returns the version's name as clients see it, such as timestamp/v1.
-func (v Version) Label() string { return v.Name + "/v" + strconv.Itoa(v.Number) }
+// Label returns the version's name as clients see it.
+func (v Version) Label() string { return Label(v.Name, v.Number) }
+
+// Label returns the name of a model's version as clients see it, such as timestamp/v1.
+func Label(model string, version int) string { return model + "/v" + strconv.Itoa(version) }
 
 // Versions returns all versions of all read models, by name and number.
 func Versions(ctx context.Context, db Database) ([]Version, error) {

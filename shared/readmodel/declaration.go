@@ -84,8 +84,8 @@ func (d *Declaration) Group(base string) string {
 	return fmt.Sprintf("%s.%s.v%d", base, d.Name, d.Version)
 }
 
-// Label returns the name of the version as clients see it, such as timestamp/v1.
-func (d *Declaration) Label() string { return fmt.Sprintf("%s/v%d", d.Name, d.Version) }
+// Label returns the name of the version as clients see it.
+func (d *Declaration) Label() string { return Label(d.Name, d.Version) }
 
 // Numbered returns the declaration as that of another version.
 func (d *Declaration) Numbered(version int) *Declaration {

@@ -36,14 +36,14 @@ func note(ctx context.Context, db Database, e Event) error {
 	if e.Details != nil {
 		var err error
 		if details, err = json.Marshal(e.Details); err != nil {
-			return fmt.Errorf("note %s of %s/v%d: %w", e.Event, e.Name, e.Version, err)
+			return fmt.Errorf("note %s of %s: %w", e.Event, Label(e.Name, e.Version), err)
 		}
 	}
 	_, err := db.Exec(ctx, `
 		INSERT INTO counterfoil.read_model_history (name, version, event, changed_by, reason, details)
 		VALUES ($1, $2, $3, $4, $5, $6)`, e.Name, e.Version, e.Event, e.By, e.Reason, details)
 	if err != nil {
-		return fmt.Errorf("note %s of %s/v%d: %w", e.Event, e.Name, e.Version, err)
+		return fmt.Errorf("note %s of %s: %w", e.Event, Label(e.Name, e.Version), err)
 	}
 	return nil
 }

@@ -67,15 +67,6 @@ func DeclaredVersionsAfter(ctx context.Context, db Database, before []Declared) 
 	})
 }
 
-func (v Version) declared(ctx context.Context, db Database) (Declared, error) {
-	exists, err := TableExists(ctx, db, v)
-	if err != nil {
-		return Declared{}, err
-	}
-	declaration, err := StoredDeclaration(ctx, db, v)
-	return Declared{Version: v, Declaration: declaration, TableExists: exists}, err
-}
-
 // TableExists reports whether there is what readers of the version select from.
 func TableExists(ctx context.Context, db Database, v Version) (bool, error) {
 	return holds(ctx, db, `SELECT to_regclass(format('%I.%I', $1::text, $2::text)) IS NOT NULL`, v.Schema, v.Table)

@@ -68,7 +68,7 @@ const versionColumns = `name, version, schema_name, table_name, group_id, state,
 func lockVersion(ctx context.Context, tx pgx.Tx, model string, number int) (Version, error) {
 	v, err := oneVersion(ctx, tx, `name = $1 AND version = $2 FOR UPDATE`, model, number)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return v, fmt.Errorf("%w: %s/v%d; `counterfoil readmodel status` shows the versions that there are", ErrAbsent, model, number)
+		return v, fmt.Errorf("%w: %s; `counterfoil readmodel status` shows the versions that there are", ErrAbsent, Label(model, number))
 	}
 	return v, err
 }

@@ -34,7 +34,7 @@ func unlockModel(ctx context.Context, db Database, model string) {
 // LockBuilder makes the connection's process the one that applies records to the version, for as long as the connection
 // lasts. Two processes cannot be; the second gets ErrRunning.
 func LockBuilder(ctx context.Context, conn *pgx.Conn, model string, number int) error {
-	return lock(ctx, conn, builderLocks, Version{Name: model, Number: number}.Label(), untilClosed)
+	return lock(ctx, conn, builderLocks, Label(model, number), untilClosed)
 }
 
 func lock(ctx context.Context, db Database, class int32, name, held string) error {

@@ -72,11 +72,11 @@ func compare(ctx context.Context, db Database, d *Declaration, all []Version) (e
 		if !newest && !v.Serving() {
 			continue
 		}
-		declared, err := v.declared(ctx, db)
+		declared, err := StoredDeclaration(ctx, db, v)
 		if err != nil {
 			return nil, nil, err
 		}
-		differences := d.Differences(declared.Declaration)
+		differences := d.Differences(declared)
 		if len(differences) == 0 {
 			return &live[i], []string{fmt.Sprintf("v%d, which is %s, has this shape", v.Number, v.State)}, nil
 		}

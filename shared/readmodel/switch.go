@@ -105,11 +105,11 @@ func stillProven(ctx context.Context, tx pgx.Tx, v, serving Version) error {
 	if v.AllowParked {
 		return nil
 	}
-	declared, err := v.declared(ctx, tx)
+	declared, err := StoredDeclaration(ctx, tx, v)
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(declared.Declaration.ExpectedDifferences, func(e Expectation) bool { return e.Rows == "missing" }) {
+	if slices.ContainsFunc(declared.ExpectedDifferences, func(e Expectation) bool { return e.Rows == "missing" }) {
 		return nil
 	}
 	rows, err := tx.Query(ctx, `
@@ -233,7 +233,11 @@ const (
 // reached them: at this commit no reader of the serving version has seen what the other one does not have. Consumers of
 // the serving version wait meanwhile, readers do not.
 func standStill(ctx context.Context, tx pgx.Tx, serving, other Version) error {
-	_, err := tx.Exec(ctx, `SELECT FROM counterfoil.checkpoints WHERE group_id = $1 ORDER BY topic, partition FOR UPDATE`, serving.Group)
+	declared, err := StoredDeclaration(ctx, tx, other)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `SELECT FROM counterfoil.checkpoints WHERE group_id = $1 ORDER BY topic, partition FOR UPDATE`, serving.Group)
 	if err != nil {
 		return err
 	}
@@ -242,7 +246,7 @@ func standStill(ctx context.Context, tx pgx.Tx, serving, other Version) error {
 	look := time.NewTicker(standStillLook)
 	defer look.Stop()
 	for {
-		gaps, err := Behind(ctx, tx, serving, other)
+		gaps, err := behind(ctx, tx, serving, other, declared.Topics())
 		if err != nil || len(gaps) == 0 {
 			return err
 		}
@@ -268,16 +272,20 @@ type Gap struct {
 // Behind returns the partitions in which the other version has not reached the serving one's checkpoint, in one statement.
 // A topic that the other one does not read any more does not count.
 func Behind(ctx context.Context, db Database, serving, other Version) ([]Gap, error) {
-	declared, err := other.declared(ctx, db)
+	declared, err := StoredDeclaration(ctx, db, other)
 	if err != nil {
 		return nil, err
 	}
+	return behind(ctx, db, serving, other, declared.Topics())
+}
+
+func behind(ctx context.Context, db Database, serving, other Version, topics []string) ([]Gap, error) {
 	rows, err := db.Query(ctx, `
 		SELECT s.topic, s.partition, s.next_offset, coalesce(o.next_offset, 0) FROM counterfoil.checkpoints s
 		LEFT JOIN counterfoil.checkpoints o ON o.group_id = $2 AND o.topic = s.topic AND o.partition = s.partition
 		WHERE s.group_id = $1 AND s.next_offset > coalesce(o.next_offset, 0) AND (s.topic = ANY ($3)
 			OR s.topic IN (SELECT topic FROM counterfoil.checkpoints WHERE group_id = $2))
-		ORDER BY s.topic, s.partition`, serving.Group, other.Group, declared.Declaration.Topics())
+		ORDER BY s.topic, s.partition`, serving.Group, other.Group, topics)
 	if err != nil {
 		return nil, err
 	}

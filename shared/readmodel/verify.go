@@ -28,7 +28,7 @@ type Verifying struct {
 // The role of cfg must own the control tables. Another operator's work on the model is ErrRunning.
 func Verify(ctx context.Context, cfg postgres.Config, model string, number int, how Verifying, m Mandate) (Report, error) {
 	open := func(ctx context.Context, what string) (*pgx.Conn, error) {
-		return postgres.ConnectOne(ctx, cfg, fmt.Sprintf("counterfoil %s %s/v%d by %s", what, model, number, m.By))
+		return postgres.ConnectOne(ctx, cfg, fmt.Sprintf("counterfoil %s %s by %s", what, Label(model, number), m.By))
 	}
 	conn, err := open(ctx, "verify")
 	if err != nil {
@@ -78,9 +78,10 @@ type verification struct {
 
 // side is one of the two versions, with the connection that reads it.
 type side struct {
-	Declared
-	conn *pgx.Conn
-	tx   pgx.Tx // the snapshot
+	Version
+	Declaration *Declaration
+	conn        *pgx.Conn
+	tx          pgx.Tx // the snapshot
 }
 
 func beginVerify(ctx context.Context, conn *pgx.Conn, model string, number int, how Verifying) (*verification, error) {
@@ -106,10 +107,11 @@ func beginVerify(ctx context.Context, conn *pgx.Conn, model string, number int, 
 		if err != nil {
 			return err
 		}
-		if v.serving.Declared, err = serving.declared(ctx, tx); err != nil {
+		v.serving.Version, v.other.Version = serving, other
+		if v.serving.Declaration, err = StoredDeclaration(ctx, tx, serving); err != nil {
 			return err
 		}
-		v.other.Declared, err = other.declared(ctx, tx)
+		v.other.Declaration, err = StoredDeclaration(ctx, tx, other)
 		return err
 	})
 	if v.Expected == nil && v.other.Declaration != nil {

@@ -74,8 +74,8 @@ func (e *examination) parked(ctx context.Context, check string) {
 		return
 	}
 	for _, p := range parked {
-		what := fmt.Sprintf("%s of %s/v%d %s with code %s, the latest since %s",
-			plural(int(p.Records), "record"), p.ReadModel, p.Version, p.State, p.Code, p.Latest.UTC().Format(time.RFC3339))
+		what := fmt.Sprintf("%s of %s %s with code %s, the latest since %s",
+			plural(int(p.Records), "record"), readmodel.Label(p.ReadModel, p.Version), p.State, p.Code, p.Latest.UTC().Format(time.RFC3339))
 		e.warn(check, what, "counterfoil parked list shows them; then retry or discard them")
 	}
 	if len(parked) == 0 {

@@ -62,7 +62,7 @@ func table(page *show.Page, records []readmodel.ParkedRecord) {
 	var rows [][]show.Cell
 	for _, r := range records {
 		rows = append(rows, []show.Cell{
-			show.Text(r.At), show.Text(fmt.Sprintf("%s/v%d", r.ReadModel, r.Version)), {Text: r.State, Tone: tones[r.State]},
+			show.Text(r.At), show.Text(readmodel.Label(r.ReadModel, r.Version)), {Text: r.State, Tone: tones[r.State]},
 			show.Text(r.Class), show.Text(r.Code), show.Text(r.Reason), show.Text(strconv.Itoa(r.Attempts)), show.Text(strconv.Itoa(r.Waiting)),
 			show.Text(r.ParkedAt.UTC().Format(time.RFC3339)), show.Text(r.CorrelationID),
 		})

@@ -84,7 +84,11 @@ func (c *Build) Run(ctx context.Context, p *show.Printer) error {
 
 // targets asks Kafka where the topics of the version end now.
 func (c *Build) targets(ctx context.Context, p *show.Printer, o *operation, number int) ([]readmodel.Target, error) {
-	declared, err := find(ctx, o.conn, c.Model, number)
+	v, err := find(ctx, o.conn, c.Model, number)
+	if err != nil {
+		return nil, err
+	}
+	declared, err := readmodel.StoredDeclaration(ctx, o.conn, v)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +98,7 @@ func (c *Build) targets(ctx context.Context, p *show.Printer, o *operation, numb
 	}
 	defer func() { _ = admin.Close() }()
 	var targets []readmodel.Target
-	for _, name := range declared.Declaration.Topics() {
+	for _, name := range declared.Topics() {
 		topic, exists, err := admin.Topic(name)
 		if err != nil {
 			return nil, err
@@ -103,7 +107,7 @@ func (c *Build) targets(ctx context.Context, p *show.Printer, o *operation, numb
 			return nil, exit.With(exit.NotYet, fmt.Errorf("topic %s does not exist, so there is nothing to build from; create it first", name))
 		}
 		for _, r := range topic.Partitions {
-			if r.First > 0 && declared.State == readmodel.Planned {
+			if r.First > 0 && v.State == readmodel.Planned {
 				p.Alert(show.Warning, "warning", fmt.Sprintf("%s/%d begins at offset %d; the version stands still there until somebody accepts the loss: counterfoil history accept --help", name, r.Number, r.First))
 			}
 			targets = append(targets, readmodel.Target{Topic: name, Partition: r.Number, End: r.End})
@@ -112,18 +116,18 @@ func (c *Build) targets(ctx context.Context, p *show.Printer, o *operation, numb
 	return targets, nil
 }
 
-// find returns a version with its declaration.
-func find(ctx context.Context, db readmodel.Database, model string, number int) (readmodel.Declared, error) {
-	all, err := readmodel.DeclaredVersions(ctx, db)
+// find returns a version.
+func find(ctx context.Context, db readmodel.Database, model string, number int) (readmodel.Version, error) {
+	all, err := readmodel.Versions(ctx, db)
 	if err != nil {
-		return readmodel.Declared{}, fmt.Errorf("read the versions: %w", err)
+		return readmodel.Version{}, fmt.Errorf("read the versions: %w", err)
 	}
 	for _, v := range all {
 		if v.Name == model && v.Number == number {
 			return v, nil
 		}
 	}
-	return readmodel.Declared{}, fmt.Errorf("%w: %s; `counterfoil readmodel status` shows the versions that there are", readmodel.ErrAbsent, label(model, number))
+	return readmodel.Version{}, fmt.Errorf("%w: %s; `counterfoil readmodel status` shows the versions that there are", readmodel.ErrAbsent, readmodel.Label(model, number))
 }
 
 // watch shows progress until the version is no longer building, or the process that builds it here has ended.
@@ -163,7 +167,7 @@ func (c *Build) watch(ctx context.Context, p *show.Printer, o *operation, v read
 			return coded(err)
 		}
 		if err == nil {
-			v = found.Version
+			v = found
 		}
 	}
 	line.Done()
@@ -182,7 +186,7 @@ func (c *Build) watch(ctx context.Context, p *show.Printer, o *operation, v read
 }
 
 func (b Built) show(page *show.Page) {
-	name := show.Cell{Text: label(b.ReadModel, b.Version), Tone: show.Good}
+	name := show.Cell{Text: readmodel.Label(b.ReadModel, b.Version), Tone: show.Good}
 	switch readmodel.State(b.State) {
 	case readmodel.Building:
 		page.Line(name, show.Text(fmt.Sprintf("is building; watch it: counterfoil readmodel build %s %d", b.ReadModel, b.Version)))

@@ -79,9 +79,6 @@ func parseNumber(text string) (number int, err error) {
 	return number, nil
 }
 
-// label writes a version as clients see it.
-func label(model string, number int) string { return fmt.Sprintf("%s/v%d", model, number) }
-
 // operation is a command at work on the database as its owner.
 type operation struct {
 	finder *target.Finder

@@ -49,7 +49,7 @@ func (c *History) Run(ctx context.Context, p *show.Printer) error {
 		var rows [][]show.Cell
 		for _, e := range events {
 			rows = append(rows, []show.Cell{
-				show.Text(e.At.UTC().Format(time.RFC3339)), show.Text(label(e.Name, e.Version)), show.Text(e.Event), show.Text(e.By), show.Text(e.Reason), show.Text(details(e.Details)),
+				show.Text(e.At.UTC().Format(time.RFC3339)), show.Text(readmodel.Label(e.Name, e.Version)), show.Text(e.Event), show.Text(e.By), show.Text(e.Reason), show.Text(details(e.Details)),
 			})
 		}
 		page.Table([]string{"at", "version", "event", "by", "reason", "details"}, rows)

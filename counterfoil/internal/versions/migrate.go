@@ -70,9 +70,9 @@ func (c *Migrate) Run(ctx context.Context, p *show.Printer) error {
 			case !m.Made:
 				page.Line(show.Text(m.ReadModel+": nothing is needed;"), show.Cell{Text: m.Reasons[0], Tone: show.Faint})
 			case m.State == string(readmodel.Serving):
-				page.Line(show.Cell{Text: label(m.ReadModel, m.Version), Tone: show.Good}, show.Text("was made and serves; the consumer-service fills it"))
+				page.Line(show.Cell{Text: readmodel.Label(m.ReadModel, m.Version), Tone: show.Good}, show.Text("was made and serves; the consumer-service fills it"))
 			default:
-				page.Line(show.Cell{Text: label(m.ReadModel, m.Version), Tone: show.Good}, show.Text(fmt.Sprintf("was made; next: counterfoil readmodel build %s %d", m.ReadModel, m.Version)))
+				page.Line(show.Cell{Text: readmodel.Label(m.ReadModel, m.Version), Tone: show.Good}, show.Text(fmt.Sprintf("was made; next: counterfoil readmodel build %s %d", m.ReadModel, m.Version)))
 			}
 		}
 	})

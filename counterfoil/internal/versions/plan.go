@@ -168,7 +168,7 @@ func (p Planned) next(first bool) string {
 
 func (p Planned) show(page *show.Page) {
 	if p.Needed {
-		page.Line(show.Cell{Text: label(p.ReadModel, p.Version) + " is needed", Tone: show.Warning})
+		page.Line(show.Cell{Text: readmodel.Label(p.ReadModel, p.Version) + " is needed", Tone: show.Warning})
 	} else {
 		page.Line(show.Cell{Text: p.ReadModel + ": nothing is needed", Tone: show.Good})
 	}
@@ -203,7 +203,7 @@ func (p Planned) work() []show.Field {
 	fields = append(fields,
 		show.Field{Name: "  expected time", Value: show.Text(fmt.Sprintf("about %s (%s)", show.Duration(time.Duration(p.Seconds*float64(time.Second))), p.Assumption))})
 	if p.Serving > 0 {
-		fields = append(fields, show.Field{Name: "  disk", Value: show.Text(fmt.Sprintf("%s, as %s takes", show.Bytes(p.TableBytes), label(p.ReadModel, p.Serving)))})
+		fields = append(fields, show.Field{Name: "  disk", Value: show.Text(fmt.Sprintf("%s, as %s takes", show.Bytes(p.TableBytes), readmodel.Label(p.ReadModel, p.Serving)))})
 	}
 	return fields
 }

@@ -86,6 +86,6 @@ func (c ending) end(ctx context.Context, p *show.Printer, verb string, state rea
 		return coded(err)
 	}
 	return p.Result(Ended{c.Model, number, string(state)}, func(page *show.Page) {
-		page.Line(show.Cell{Text: label(c.Model, number), Tone: show.Good}, show.Text("is "+string(state)))
+		page.Line(show.Cell{Text: readmodel.Label(c.Model, number), Tone: show.Good}, show.Text("is "+string(state)))
 	})
 }

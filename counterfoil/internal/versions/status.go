@@ -159,7 +159,7 @@ func overview(page *show.Page, all []Overview) {
 			verified = show.Cell{Text: fmt.Sprintf("differs from v%d, %s", o.Verified.Against, o.Verified.At.UTC().Format(time.RFC3339)), Tone: show.Bad}
 		}
 		rows = append(rows, []show.Cell{
-			show.Text(label(o.ReadModel, o.Version)), {Text: state, Tone: tones[readmodel.State(o.State)]}, show.Text(o.Since.UTC().Format(time.RFC3339)),
+			show.Text(readmodel.Label(o.ReadModel, o.Version)), {Text: state, Tone: tones[readmodel.State(o.State)]}, show.Text(o.Since.UTC().Format(time.RFC3339)),
 			show.Text(lag), show.Text(behind), show.Text(show.Count(o.Parked)), show.Text(show.Bytes(o.Bytes)), verified,
 		})
 	}

@@ -103,7 +103,7 @@ type Served struct {
 
 func told(p *show.Printer, model string, done readmodel.Switched) error {
 	return p.Result(Served{model, done.To, done.From}, func(page *show.Page) {
-		now := show.Cell{Text: label(model, done.To), Tone: show.Good}
+		now := show.Cell{Text: readmodel.Label(model, done.To), Tone: show.Good}
 		if done.From == done.To {
 			page.Line(now, show.Text("serves already"))
 			return

@@ -89,7 +89,7 @@ func (c *Verify) expected(ctx context.Context, o *operation, p *show.Printer, nu
 }
 
 func page(page *show.Page, r readmodel.Report) {
-	serving, other := label(r.ReadModel, r.Against), label(r.ReadModel, r.Version)
+	serving, other := readmodel.Label(r.ReadModel, r.Against), readmodel.Label(r.ReadModel, r.Version)
 	if r.Equal {
 		page.Line(show.Cell{Text: "equal:", Tone: show.Good}, show.Text(fmt.Sprintf("%s says what %s says, in %s rows (%s)", other, serving, show.Count(r.Rows[1]),
 			show.Duration(time.Duration(r.Seconds*float64(time.Second))))))
