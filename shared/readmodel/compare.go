@@ -1,7 +1,6 @@
 package readmodel
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -259,93 +258,3 @@ func (c *comparing) example(kind string, texts []*string, cells []Cell) {
 }
 
 func same(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
-
-// merge goes through two results of a key and a list of texts, both in the order of the bytes of their keys, and calls do
-// for each key with the texts of both sides, nil for a side that does not have it.
-func merge(a, b pgx.Rows, do func(key string, a, b []*string)) error {
-	left, right := cursor{rows: a}, cursor{rows: b}
-	left.next()
-	right.next()
-	for left.ok || right.ok {
-		order := cmp.Compare(left.key, right.key)
-		switch {
-		case !right.ok || left.ok && order < 0:
-			do(left.key, left.texts, nil)
-			left.next()
-		case !left.ok || order > 0:
-			do(right.key, nil, right.texts)
-			right.next()
-		default:
-			do(left.key, left.texts, right.texts)
-			left.next()
-			right.next()
-		}
-	}
-	return cmp.Or(left.err, right.err)
-}
-
-// cursor goes through one of them.
-type cursor struct {
-	rows  pgx.Rows
-	ok    bool
-	key   string
-	texts []*string
-	err   error
-}
-
-func (c *cursor) next() {
-	if c.ok = c.rows.Next(); c.ok {
-		c.texts = nil
-		c.err = c.rows.Scan(&c.key, &c.texts)
-		c.ok = c.err == nil
-	} else if c.err == nil {
-		c.err = c.rows.Err()
-	}
-}
-
-// parked compares what is parked in both versions below the positions.
-func (c *comparing) parked(ctx context.Context, at []Target) error {
-	const sql = `
-		SELECT (p.topic || '/' || lpad(p.partition::text, 10, '0') || '@' || lpad(p."offset"::text, 20, '0')) COLLATE "C" AS key,
-			ARRAY[p.topic || '/' || p.partition || '@' || p."offset", p.state, p.code]
-		FROM counterfoil.parked p JOIN unnest($3::text[], $4::int[], $5::bigint[]) AS r (topic, partition, next)
-			ON r.topic = p.topic AND r.partition = p.partition AND p."offset" < r.next
-		WHERE p.read_model = $1 AND p.version = $2 ORDER BY 1`
-	var topics []string
-	var partitions []int32
-	var nexts []int64
-	for _, t := range at {
-		topics, partitions, nexts = append(topics, t.Topic), append(partitions, t.Partition), append(nexts, t.End)
-	}
-	a, err := c.serving.tx.Query(ctx, sql, c.serving.Name, c.serving.Number, topics, partitions, nexts)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	b, err := c.other.tx.Query(ctx, sql, c.other.Name, c.other.Number, topics, partitions, nexts)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	p := &c.report.Parked
-	say := func(format string, texts []*string) {
-		if len(p.Examples) < c.Examples {
-			p.Examples = append(p.Examples, fmt.Sprintf(format, *texts[0], *texts[1], *texts[2]))
-		}
-	}
-	err = merge(a, b, func(_ string, serving, other []*string) {
-		switch {
-		case other == nil:
-			p.Serving++
-			say("%s is %s (%s) in "+c.serving.Label()+" only", serving)
-		case serving == nil:
-			p.Other++
-			say("%s is %s (%s) in "+c.other.Label()+" only", other)
-		default:
-			p.Both++
-		}
-	})
-	// What only the new version cannot apply is a row that it lacks, and what only it can is one more.
-	p.Expected = (p.Other == 0 || c.missing || c.other.AllowParked) && (p.Serving == 0 || c.added) && p.Serving+p.Other > 0
-	return err
-}
