@@ -19,9 +19,7 @@ func TestFlood_WithoutKafkaIsRefusedAtOnceAndRecovers(t *testing.T) {
 	broker, err := embedded.StartBroker(embedded.BrokerConfig{Dir: dir})
 	check(t, err)
 	t.Cleanup(func() { _ = broker.Close() })
-	s := stack.Prepare(t, stack.Config{Broker: broker.Addr(), Command: []string{"ACK_TIMEOUT=2s"}})
-	s.StartCommand(t)
-	s.AwaitReady(t)
+	s := startCommand(t, stack.Config{Broker: broker.Addr(), Command: []string{"ACK_TIMEOUT=2s"}})
 	const clients, rounds = 5000, 2 // of whom 4096 may wait, which is the default of MAX_IN_FLIGHT
 	flood := dialMany(t, s.Command, clients)
 	check(t, broker.Close())

@@ -116,9 +116,7 @@ func TestWaiting_AFullTableRefusesAtOnceAndMakesRoomWhenSomebodyLeaves(t *testin
 
 func TestLeaving_AClientThatLeavesHoldsNothing(t *testing.T) {
 	t.Parallel()
-	s := stack.Prepare(t, stack.Config{})
-	s.StartCommand(t)
-	s.AwaitReady(t)
+	s := startCommand(t, stack.Config{})
 	const many = 500
 	headers, bodies, answers := dialMany(t, s.Command, many), dialMany(t, s.Command, many), dialMany(t, s.Command, many)
 	each(t, many, func(i int) error { return headers[i].send("POST /api/v1/timestamp HTTP/1.1", "Host: limits") })

@@ -15,9 +15,7 @@ const (
 
 func TestRequests_WhatIsTooLargeIsRefusedBeforeItIsACommand(t *testing.T) {
 	t.Parallel()
-	s := stack.Prepare(t, stack.Config{})
-	s.StartCommand(t)
-	s.AwaitReady(t)
+	s := startCommand(t, stack.Config{})
 	t.Run("announced body", func(t *testing.T) {
 		w := dial(t, s.Command)
 		check(t, w.request("POST", "/api/v1/timestamp", "Content-Length: 65537"))
@@ -60,9 +58,7 @@ func TestRequests_WhatIsTooLargeIsRefusedBeforeItIsACommand(t *testing.T) {
 
 func TestRequests_WhatIsNoRequestIsAnsweredInPlainText(t *testing.T) {
 	t.Parallel()
-	s := stack.Prepare(t, stack.Config{})
-	s.StartCommand(t)
-	s.AwaitReady(t)
+	s := startCommand(t, stack.Config{})
 	for name, test := range map[string]struct {
 		lines []string
 		want  int

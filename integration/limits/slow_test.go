@@ -15,9 +15,7 @@ import (
 // those with a clock of its own.
 func TestSlowClients_AreCutAndMakeNoCommand(t *testing.T) {
 	t.Parallel()
-	s := stack.Prepare(t, stack.Config{})
-	s.StartCommand(t)
-	s.AwaitReady(t)
+	s := startCommand(t, stack.Config{})
 	const many = 300
 	silent := dialMany(t, s.Command, many)
 	headers := dialMany(t, s.Command, many)
@@ -52,9 +50,7 @@ func TestSlowClients_AreCutAndMakeNoCommand(t *testing.T) {
 
 func TestSlowClients_WhoDoNotReadDoNotFillTheMemory(t *testing.T) {
 	t.Parallel()
-	s := stack.Prepare(t, stack.Config{})
-	s.StartCommand(t)
-	s.AwaitReady(t)
+	s := startCommand(t, stack.Config{})
 	const many = 200
 	pipelined := strings.Repeat("GET /openapi.yaml HTTP/1.1\r\nHost: limits\r\n\r\n", 1000) // far more than the sockets hold
 	deaf := dialMany(t, s.Command, many)

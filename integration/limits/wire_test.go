@@ -18,6 +18,7 @@ import (
 	"github.com/counterfoil/counterfoil/integration/internal/await"
 	"github.com/counterfoil/counterfoil/integration/internal/client"
 	"github.com/counterfoil/counterfoil/integration/internal/process"
+	"github.com/counterfoil/counterfoil/integration/internal/stack"
 )
 
 // A wire is a connection on which a test writes what no well-behaved client does.
@@ -142,6 +143,15 @@ func requirePlain(t *testing.T, answer client.Answer, status int) {
 	if answer.Status != status || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/plain") || answer.Header.Get("Connection") != "close" {
 		t.Errorf("got %d %v %.300s, want %d in plain text", answer.Status, answer.Header, answer.Body, status)
 	}
+}
+
+// startCommand starts a command-service of the test's own, alone.
+func startCommand(t *testing.T, cfg stack.Config) *stack.Stack {
+	t.Helper()
+	s := stack.Prepare(t, cfg)
+	s.StartCommand(t)
+	s.AwaitReady(t)
+	return s
 }
 
 // requireServed fails the test unless the path is answered with 200, to somebody else.

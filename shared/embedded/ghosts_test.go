@@ -26,27 +26,15 @@ func joinRequest(id string) *kmsg.JoinGroupRequest {
 // A member is killed while the broker holds its join back for another one. It must not stay in the group for ever.
 func TestBroker_AMemberThatDiesWhileItJoinsIsShownOut(t *testing.T) {
 	t.Parallel()
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = broker.Close() })
+	broker := startBroker(t, embedded.BrokerConfig{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	client := func(opts ...kgo.Opt) *kgo.Client {
-		c, err := kgo.NewClient(append(opts, kgo.SeedBrokers(broker.Addr()), kgo.RequestRetries(0))...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(c.Close)
-		return c
-	}
-	living := client()
+	living := newClient(t, broker.Addr(), kgo.RequestRetries(0))
 	first := joined(ctx, t, living, joinRequest(""))
 	synced(ctx, t, living, first)
 
 	connections := make(chan net.Conn, 10)
-	dying := client(kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+	dying := newClient(t, broker.Addr(), kgo.RequestRetries(0), kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		if err == nil {
 			connections <- conn
@@ -80,21 +68,10 @@ func TestBroker_AMemberThatDiesWhileItJoinsIsShownOut(t *testing.T) {
 // A member waits for the answer to its join for longer than its session, because another one comes late. It is answered.
 func TestBroker_AMemberThatWaitsPastItsSessionIsAnswered(t *testing.T) {
 	t.Parallel()
-	broker, err := embedded.StartBroker(embedded.BrokerConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = broker.Close() })
+	broker := startBroker(t, embedded.BrokerConfig{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	client := func() *kgo.Client {
-		c, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()), kgo.RequestRetries(0))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(c.Close)
-		return c
-	}
+	client := func() *kgo.Client { return newClient(t, broker.Addr(), kgo.RequestRetries(0)) }
 	join := func(c *kgo.Client, id string, answers chan<- *kmsg.JoinGroupResponse) {
 		answer, err := joinRequest(id).RequestWith(ctx, c)
 		if err == nil && answer.ErrorCode != 0 { // KIP-394
