@@ -2,6 +2,7 @@ package filter
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -87,7 +88,7 @@ func (p *parser) several(place string, n node) (condition, error) {
 	}
 	var conditions all
 	for i, item := range n.items {
-		c, err := p.filter(place+"["+itoa(i)+"]", item)
+		c, err := p.filter(place+"["+strconv.Itoa(i)+"]", item)
 		if err != nil {
 			return nil, err
 		}
@@ -173,7 +174,7 @@ func values(place string, column readmodel.Column, n node) (any, error) {
 	}
 	list := make([]any, len(n.items))
 	for i, item := range n.items {
-		v, err := value(place+"["+itoa(i)+"]", column, item)
+		v, err := value(place+"["+strconv.Itoa(i)+"]", column, item)
 		if err != nil {
 			return nil, err
 		}
@@ -207,7 +208,7 @@ func words(place string, column readmodel.Column, n node) (any, error) {
 	if n.list() {
 		items, places = n.items, nil
 		for i := range items {
-			places = append(places, place+"["+itoa(i)+"]")
+			places = append(places, place+"["+strconv.Itoa(i)+"]")
 		}
 	}
 	var found []string

@@ -14,10 +14,8 @@ type Parameters struct{ Values []any }
 // Add adds a value and returns what stands for it, such as $1.
 func (p *Parameters) Add(value any) string {
 	p.Values = append(p.Values, value)
-	return "$" + itoa(len(p.Values))
+	return "$" + strconv.Itoa(len(p.Values))
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 // Where returns the condition in SQL.
 func (q *Query) Where(p *Parameters) string {
