@@ -16,15 +16,12 @@ import (
 func (r *Rig) Moving() {
 	r.t.Helper()
 	acknowledged, applied := r.Load.Acknowledged(), r.applied.count()
-	err := until(Patience, func(context.Context) error {
+	r.await(func(context.Context) error {
 		if r.Load.Acknowledged() == acknowledged || r.applied.count() == applied {
 			return errors.New("nothing moves")
 		}
 		return nil
 	})
-	if err != nil {
-		r.t.Fatalf("waited in vain: %v\n%s", err, r.show())
-	}
 }
 
 // CatchUp pauses the load and waits until every record was applied.
@@ -36,9 +33,7 @@ func (r *Rig) CatchUp() {
 			r.t.Fatal(err)
 		}
 	}
-	if err := until(Patience, r.settled); err != nil {
-		r.t.Fatalf("waited in vain: %v\n%s", err, r.show())
-	}
+	r.await(r.settled)
 }
 
 // Judge pauses the load, waits until every record was applied, has every acknowledged command answered, and holds all of

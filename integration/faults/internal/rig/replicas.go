@@ -10,7 +10,7 @@ import (
 // Replicas returns the node ids of the partition's leader and of the other replicas that are in sync.
 func (r *Rig) Replicas(partition int32) (leader int32, followers []int32) {
 	r.t.Helper()
-	err := until(Patience, func(ctx context.Context) error {
+	r.await(func(ctx context.Context) error {
 		detail, err := r.describe(ctx, partition)
 		leader, followers = detail.Leader, nil
 		for _, id := range detail.ISR {
@@ -20,9 +20,6 @@ func (r *Rig) Replicas(partition int32) (leader int32, followers []int32) {
 		}
 		return err
 	})
-	if err != nil {
-		r.t.Fatalf("waited in vain: %v", err)
-	}
 	return leader, followers
 }
 
@@ -30,16 +27,13 @@ func (r *Rig) Replicas(partition int32) (leader int32, followers []int32) {
 func (r *Rig) AwaitInSync() {
 	r.t.Helper()
 	for partition := range r.Ends() {
-		err := until(Patience, func(ctx context.Context) error {
+		r.await(func(ctx context.Context) error {
 			detail, err := r.describe(ctx, partition)
 			if err == nil && len(detail.ISR) != len(detail.Replicas) {
 				err = fmt.Errorf("partition %d has %d of %d replicas in sync", partition, len(detail.ISR), len(detail.Replicas))
 			}
 			return err
 		})
-		if err != nil {
-			r.t.Fatalf("waited in vain: %v", err)
-		}
 	}
 }
 
@@ -68,14 +62,11 @@ func (r *Rig) InFlight(ctx context.Context) (float64, error) {
 // AwaitInFlight waits until at least that many commands wait for Kafka's acknowledgement.
 func (r *Rig) AwaitInFlight(least float64) {
 	r.t.Helper()
-	err := until(Patience, func(ctx context.Context) error {
+	r.await(func(ctx context.Context) error {
 		n, err := r.InFlight(ctx)
 		if err == nil && n < least {
 			err = fmt.Errorf("%v commands are in flight", n)
 		}
 		return err
 	})
-	if err != nil {
-		r.t.Fatalf("waited in vain: %v", err)
-	}
 }

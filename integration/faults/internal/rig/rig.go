@@ -272,12 +272,18 @@ func (r *Rig) healBroker() {
 	r.Kafka.Up()
 }
 
+// await waits until try returns nil, for as long as patience lasts.
+func (r *Rig) await(try func(context.Context) error) {
+	r.t.Helper()
+	if err := until(Patience, try); err != nil {
+		r.t.Fatalf("waited in vain: %v\n%s", err, r.show())
+	}
+}
+
 func (r *Rig) awaitReady() {
 	r.t.Helper()
 	for _, s := range r.Services() {
-		if err := until(Patience, s.ready); err != nil {
-			r.t.Fatalf("waited in vain: %v\n%s", err, r.show())
-		}
+		r.await(s.ready)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/counterfoil/counterfoil/integration/internal/await"
 	"github.com/counterfoil/counterfoil/integration/internal/process"
 )
 
@@ -187,15 +188,5 @@ func (s *Service) show() string {
 func until(patience time.Duration, try func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for {
-		err := try(ctx)
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+	return await.Try(ctx, try)
 }

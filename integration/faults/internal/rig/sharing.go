@@ -10,7 +10,7 @@ import (
 func (r *Rig) AwaitShared() {
 	r.t.Helper()
 	partitions := len(r.Ends())
-	err := until(Patience, func(ctx context.Context) error {
+	r.await(func(ctx context.Context) error {
 		sum := 0
 		for _, s := range r.Consumers {
 			if err := s.ready(ctx); err != nil {
@@ -27,24 +27,18 @@ func (r *Rig) AwaitShared() {
 		}
 		return nil
 	})
-	if err != nil {
-		r.t.Fatalf("waited in vain: %v\n%s", err, r.show())
-	}
 }
 
 // Joined waits until the service says that it began a session of its read model's group after what it has said so far.
 func (r *Rig) Joined(s *Service) {
 	r.t.Helper()
 	before := len(s.process.Find("joined", "group_id", group))
-	err := until(Patience, func(context.Context) error {
+	r.await(func(context.Context) error {
 		if len(s.process.Find("joined", "group_id", group)) == before {
 			return fmt.Errorf("%s has not joined again", s.Name)
 		}
 		return nil
 	})
-	if err != nil {
-		r.t.Fatalf("waited in vain: %v\n%s", err, s.show())
-	}
 }
 
 // group is the consumer group of the timestamp read model.
@@ -54,12 +48,9 @@ const group = "timestamp-consumer.timestamp.v1"
 func (r *Rig) Ends() map[int32]int64 {
 	r.t.Helper()
 	var ends map[int32]int64
-	err := until(Patience, func(ctx context.Context) (err error) {
+	r.await(func(ctx context.Context) (err error) {
 		ends, err = r.ends(ctx)
 		return err
 	})
-	if err != nil {
-		r.t.Fatalf("waited in vain: %v", err)
-	}
 	return ends
 }

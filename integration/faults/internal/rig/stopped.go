@@ -38,15 +38,12 @@ type Batch struct {
 // AwaitBatch waits until the service says that it committed a batch.
 func (r *Rig) AwaitBatch(s *Service) {
 	r.t.Helper()
-	err := until(Patience, func(context.Context) error {
+	r.await(func(context.Context) error {
 		if len(r.Batches(s)) == 0 {
 			return fmt.Errorf("%s has committed nothing", s.Name)
 		}
 		return nil
 	})
-	if err != nil {
-		r.t.Fatalf("waited in vain: %v\n%s", err, s.show())
-	}
 }
 
 // Batches returns what the services say that they committed of the topic in this life of theirs, in the order of their

@@ -41,7 +41,7 @@ func (r *Rig) Build() int {
 // so, and with nobody held.
 func (r *Rig) AwaitBuilt(number int) {
 	r.t.Helper()
-	err := until(Patience, func(ctx context.Context) error {
+	r.await(func(ctx context.Context) error {
 		var state string
 		var indexes, held int
 		err := r.pool.QueryRow(ctx, `
@@ -53,12 +53,7 @@ func (r *Rig) AwaitBuilt(number int) {
 		}
 		return err
 	})
-	if err == nil {
-		err = until(Patience, func(ctx context.Context) error { return r.sameRows(ctx, number) })
-	}
-	if err != nil {
-		r.t.Fatalf("waited in vain: %v\n%s", err, r.show())
-	}
+	r.await(func(ctx context.Context) error { return r.sameRows(ctx, number) })
 }
 
 // sameRows returns an error unless the version holds every row of the serving one that was written a moment ago.
