@@ -34,11 +34,11 @@ type section struct {
 // sections are the page's, in its order.
 var sections = []section{
 	{"ingest", tables(measure.Ingest), 10},
-	{"apply", tables(measure.Apply), 14},
+	{"apply", tables(measure.Apply), 16},
 	{"rebuild", tables(measure.Rebuild), 14},
 	{"read", tables(measure.Read), 11},
 	{"visible", tables(measure.Visible), 3},
-	{"grow", curves, 10},
+	{"grow", curves, 9},
 }
 
 // Run measures section after section and writes each as soon as it is there: who stops the run keeps what was measured. What

@@ -18,8 +18,9 @@ const table = "timestamp_v1.timestamp_records"
 
 // Apply measures a topic of commands → committed rows: into an empty table, into one that has all of them, and with keys
 // that grow with time beside keys that do not.
-func Apply(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error) {
+func Apply(ctx context.Context, r *rig.Rig, o Options) (tables []contest.Table, err error) {
 	a, err := o.filled(ctx, r, rig.Commands(o.Records))
+	defer func() { err = errors.Join(err, a.templates.drop(context.WithoutCancel(ctx), r)) }()
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func Apply(ctx context.Context, r *rig.Rig, o Options) ([]contest.Table, error) 
 
 // filled returns what the turns over a topic of these commands need.
 func (o Options) filled(ctx context.Context, r *rig.Rig, f rig.Filling) (a applying, err error) {
-	a = applying{Options: o, rig: r}
+	a = applying{Options: o, rig: r, templates: &templates{}}
 	if a.topic, err = r.Topic(ctx, "apply", partitions); err != nil {
 		return a, err
 	}
@@ -70,6 +71,7 @@ func (o Options) filled(ctx context.Context, r *rig.Rig, f rig.Filling) (a apply
 // keys compares keys of UUID's version 4 with those of version 7.
 func (a applying) keys(ctx context.Context) (contest.Contest, error) {
 	random, err := a.filled(ctx, a.rig, rig.Filling{Records: a.Records, Random: true})
+	random.templates = a.templates
 	if err != nil {
 		return contest.Contest{}, err
 	}
@@ -91,6 +93,8 @@ type applying struct {
 	rig   *rig.Rig
 	topic string
 	rows  []rig.Partition
+
+	templates *templates // for turns that need a table
 
 	revision string // of the consumer-service
 	versions int    // that the database has of the read model, where it is not one
@@ -245,28 +249,54 @@ func (a applying) withDatabase(ctx context.Context, turn func(*rig.Database) (co
 
 // withTable gives the turn a database whose table is there and empty.
 func (a applying) withTable(ctx context.Context, turn func(*rig.Database) (contest.Sample, error)) (contest.Sample, error) {
-	return a.withDatabase(ctx, func(db *rig.Database) (contest.Sample, error) {
-		if err := a.rig.Prepare(ctx, db); err != nil {
-			return nil, err
-		}
-		return turn(db)
-	})
+	return a.withCopy(ctx, &a.templates.empty, func(*rig.Database) error { return nil }, turn)
 }
 
 // withRows gives the turn a database whose table has all rows.
 func (a applying) withRows(ctx context.Context, turn func(*rig.Database) (contest.Sample, error)) (contest.Sample, error) {
-	return a.withTable(ctx, func(db *rig.Database) (contest.Sample, error) {
+	return a.withCopy(ctx, &a.templates.full, func(db *rig.Database) error {
 		for _, partition := range a.rows {
 			if err := partition.Copy(ctx, db.WriterURL, pgx.Identifier{"timestamp_v1", "timestamp_records"}); err != nil {
-				return nil, err
+				return err
 			}
 		}
-		if _, err := db.Super.Exec(ctx, `VACUUM ANALYZE `+table); err != nil {
+		_, err := db.Super.Exec(ctx, `VACUUM ANALYZE `+table)
+		return err
+	}, turn)
+}
+
+// templates are databases that turns get copies of, so that they are made and filled once; nil before the first turn.
+type templates struct{ empty, full *rig.Database }
+
+func (t *templates) drop(ctx context.Context, r *rig.Rig) error {
+	var errs []error
+	for _, db := range []*rig.Database{t.empty, t.full} {
+		if db != nil {
+			errs = append(errs, r.Drop(ctx, db))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// withCopy gives the turn a copy of the template, which is made and filled first where there is none.
+func (a applying) withCopy(ctx context.Context, template **rig.Database, fill func(*rig.Database) error, turn func(*rig.Database) (contest.Sample, error)) (sample contest.Sample, err error) {
+	if *template == nil {
+		db, err := a.rig.Database(ctx, "apply")
+		if err != nil {
 			return nil, err
 		}
-		if err := db.Settle(ctx); err != nil {
-			return nil, err
+		if err := errors.Join(a.rig.Prepare(ctx, db), fill(db)); err != nil {
+			return nil, errors.Join(err, a.rig.Drop(context.WithoutCancel(ctx), db))
 		}
-		return turn(db)
-	})
+		*template = db
+	}
+	db, err := a.rig.Clone(ctx, *template)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, a.rig.Drop(context.WithoutCancel(ctx), db)) }()
+	if err := db.Settle(ctx); err != nil {
+		return nil, err
+	}
+	return turn(db)
 }
