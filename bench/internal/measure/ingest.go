@@ -136,5 +136,14 @@ func (o Options) ingestServers(ctx context.Context, r *rig.Rig) ([]server, error
 			return servers, err
 		}
 	}
-	return servers, nil
+	if !o.Peers {
+		return servers, nil
+	}
+	camel := "Apache Camel " + rig.CamelVersion + ", a route from HTTP to Kafka: acknowledged by all, idempotent"
+	if err := add("Camel", camel, func(topic string) (*rig.Process, error) { return r.Camel(ctx, topic) }); err != nil {
+		return servers, err
+	}
+	python := "Python: aiohttp " + rig.AiohttpVersion + " and aiokafka " + rig.AiokafkaVersion + ": acknowledged by all, idempotent"
+	err = add("aiohttp", python, func(topic string) (*rig.Process, error) { return r.Aiohttp(ctx, topic) })
+	return servers, err
 }

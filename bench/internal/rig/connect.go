@@ -2,7 +2,6 @@ package rig
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -69,15 +68,7 @@ func (r *Rig) Debezium(ctx context.Context, db *Database, topic string, sink Sin
 	}
 	cmd := exec.Command(java, "-Xmx1g", "-cp", filepath.Join(jars, "*"), "-Dlog4j2.configurationFile="+filepath.Join(dir, "log4j2.properties"),
 		"org.apache.kafka.connect.cli.ConnectStandalone", filepath.Join(dir, "worker.properties"), filepath.Join(dir, "connector.properties"))
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	return r.Command(ctx, "debezium", cmd, func(ctx context.Context) error {
-		var dialer net.Dialer
-		conn, err := dialer.DialContext(ctx, "tcp", address)
-		if err != nil {
-			return errors.New("Kafka Connect does not listen")
-		}
-		return conn.Close()
-	})
+	return r.listen(ctx, "debezium", cmd, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
 
 func (r *Rig) connector(db *Database, topic string, sink Sink) ([]string, error) {

@@ -24,6 +24,7 @@ const patience = time.Minute
 type Process struct {
 	name  string
 	log   string // file of what it writes
+	http  string // where it listens, of one that does not say so
 	child *child.Process
 }
 
@@ -55,13 +56,21 @@ func (r *Rig) Peer(ctx context.Context, name string, args ...string) (*Process, 
 	return r.start(ctx, name, exec.Command(self, append([]string{"peer", name}, args...)...))
 }
 
-// Command starts any other program. It is listening when ready says so.
-func (r *Rig) Command(ctx context.Context, name string, cmd *exec.Cmd, ready func(ctx context.Context) error) (*Process, error) {
+// listen starts any other program, which is to listen at the address.
+func (r *Rig) listen(ctx context.Context, name string, cmd *exec.Cmd, address string) (*Process, error) {
 	p, err := r.launch(name, cmd)
 	if err != nil {
 		return nil, err
 	}
-	return p, r.await(ctx, p, ready)
+	p.http = address
+	return p, r.await(ctx, p, func(ctx context.Context) error {
+		var dialer net.Dialer
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err != nil {
+			return errors.New("nobody listens at " + address)
+		}
+		return conn.Close()
+	})
 }
 
 func (r *Rig) start(ctx context.Context, name string, cmd *exec.Cmd) (*Process, error) {
@@ -117,6 +126,9 @@ func (p *Process) PID() int { return p.child.PID() }
 
 // Address returns the address on 127.0.0.1 at which a part listens, "http" or "admin", or "" as long as it does not.
 func (p *Process) Address(part string) string {
+	if part == "http" && p.http != "" {
+		return p.http
+	}
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return ""
