@@ -104,7 +104,7 @@ var mutants = []mutant{
 	},
 	{
 		"a ticket is answered before the acknowledgement", "shared/kafka/producer.go",
-		"case err := <-caller.done:\n\t\treturn p.judged(msg, err)\n\tcase <-ctx.Done():", "case <-time.After(0):\n\t\treturn p.judged(msg, nil)\n\tcase <-ctx.Done():",
+		"case err := <-caller.done:\n\t\treturn p.judged(msg, err)\n\tcase <-late.C:", "case <-time.After(0):\n\t\treturn p.judged(msg, nil)\n\tcase <-late.C:",
 		commands, "TestG1_|TestG2_",
 	},
 	{
