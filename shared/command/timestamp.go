@@ -43,10 +43,6 @@ func ParseTimestamp(text string) (time.Time, error) {
 	if s.offsetOutOfRange {
 		return time.Time{}, fmt.Errorf("%q has an offset out of range; offsets go to ±23:59", text)
 	}
-	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if date.Year() != year || date.Month() != time.Month(month) || date.Day() != day {
-		return time.Time{}, fmt.Errorf("%q has no such day in the calendar", text)
-	}
 	micros := 0
 	for i := range 6 {
 		micros *= 10
@@ -54,7 +50,11 @@ func ParseTimestamp(text string) (time.Time, error) {
 			micros += int(fraction[i] - '0')
 		}
 	}
-	at := time.Date(year, time.Month(month), day, hour, minute, second, micros*1000, time.UTC).Add(-offset)
+	at := time.Date(year, time.Month(month), day, hour, minute, second, micros*1000, time.UTC)
+	if y, m, d := at.Date(); y != year || m != time.Month(month) || d != day {
+		return time.Time{}, fmt.Errorf("%q has no such day in the calendar", text)
+	}
+	at = at.Add(-offset)
 	if at.Year() < 0 || at.Year() > 9999 {
 		return time.Time{}, fmt.Errorf("%q is outside of the years 0000 to 9999 in UTC", text)
 	}
@@ -98,17 +98,21 @@ func (s *scanner) oneOf(allowed string) byte {
 }
 
 func (s *scanner) after(c byte) *scanner {
-	s.oneOf(string(c))
+	if s.next() != c {
+		s.failed = true
+	}
 	return s
 }
 
 func (s *scanner) number(digits int) int {
 	n := 0
 	for range digits {
-		n = n*10 + int(s.oneOf("0123456789")-'0')
-	}
-	if s.failed {
-		return 0
+		digit := s.next() - '0'
+		if digit > 9 {
+			s.failed = true
+			return 0
+		}
+		n = n*10 + int(digit)
 	}
 	return n
 }

@@ -30,18 +30,18 @@ type kind struct {
 }
 
 // kinds are the types that a column can have, by name.
-var kinds = map[string]kind{
-	"text":        {parse: parseText, array: arrayOf[string], target: target[pgtype.Text], json: textJSON},
-	"bool":        {scalar: true, parse: parseBool, array: arrayOf[bool], target: target[pgtype.Bool], json: marshalled},
-	"int4":        {scalar: true, parse: parseInt4, array: arrayOf[int32], target: target[pgtype.Int4], json: marshalled},
-	"int8":        {scalar: true, parse: parseInt8, array: arrayOf[int64], target: target[pgtype.Int8], json: marshalled},
-	"float8":      {scalar: true, parse: parseFloat8, array: arrayOf[float64], target: target[pgtype.Float8], json: marshalled},
-	"numeric":     {scalar: true, parse: parseNumeric, array: arrayOf[pgtype.Numeric], target: target[pgtype.Numeric]},
-	"uuid":        {parse: parseUUID, array: arrayOf[pgtype.UUID], target: target[pgtype.UUID], json: marshalled},
-	"timestamptz": {parse: parseTimestamp, array: arrayOf[time.Time], target: target[pgtype.Timestamptz], json: timestampJSON},
-	"date":        {parse: parseDate, array: arrayOf[pgtype.Date], target: target[pgtype.Date], json: dateJSON},
-	"jsonb":       {parse: parseJSON, array: arrayOf[string], target: target[pgtype.Text], json: rawJSON},
-	"bytea":       {parse: parseBytes, array: arrayOf[[]byte], target: target[[]byte], json: bytesJSON},
+var kinds = map[string]*kind{
+	"text":        {name: "text", parse: parseText, array: arrayOf[string], target: target[pgtype.Text], json: textJSON},
+	"bool":        {name: "bool", scalar: true, parse: parseBool, array: arrayOf[bool], target: target[pgtype.Bool], json: marshalled},
+	"int4":        {name: "int4", scalar: true, parse: parseInt4, array: arrayOf[int32], target: target[pgtype.Int4], json: marshalled},
+	"int8":        {name: "int8", scalar: true, parse: parseInt8, array: arrayOf[int64], target: target[pgtype.Int8], json: marshalled},
+	"float8":      {name: "float8", scalar: true, parse: parseFloat8, array: arrayOf[float64], target: target[pgtype.Float8], json: marshalled},
+	"numeric":     {name: "numeric", scalar: true, parse: parseNumeric, array: arrayOf[pgtype.Numeric], target: target[pgtype.Numeric]},
+	"uuid":        {name: "uuid", parse: parseUUID, array: arrayOf[pgtype.UUID], target: target[pgtype.UUID], json: marshalled},
+	"timestamptz": {name: "timestamptz", parse: parseTimestamp, array: arrayOf[time.Time], target: target[pgtype.Timestamptz], json: timestampJSON},
+	"date":        {name: "date", parse: parseDate, array: arrayOf[pgtype.Date], target: target[pgtype.Date], json: dateJSON},
+	"jsonb":       {name: "jsonb", parse: parseJSON, array: arrayOf[string], target: target[pgtype.Text], json: rawJSON},
+	"bytea":       {name: "bytea", parse: parseBytes, array: arrayOf[[]byte], target: target[[]byte], json: bytesJSON},
 }
 
 // typeNames lists the types for messages.
@@ -49,22 +49,20 @@ const typeNames = "text, bool, int4, int8, float8, numeric, numeric(precision,sc
 
 var numericType = regexp.MustCompile(`^numeric\(([0-9]{1,4}),([0-9]{1,4})\)$`)
 
-func (c Column) kind() (kind, error) {
+func (c Column) kind() (*kind, error) {
 	if k, ok := kinds[c.Type]; ok {
-		k.name = c.Type
 		return k, nil
 	}
 	if m := numericType.FindStringSubmatch(c.Type); m != nil {
-		k := kinds["numeric"]
-		k.name = "numeric"
+		k := new(*kinds["numeric"])
 		k.precision, _ = strconv.Atoi(m[1])
 		k.scale, _ = strconv.Atoi(m[2])
 		if k.precision < 1 || k.precision > 1000 || k.scale > k.precision {
-			return kind{}, fmt.Errorf("is %q; the precision goes from 1 to 1000, and the scale to the precision", c.Type)
+			return nil, fmt.Errorf("is %q; the precision goes from 1 to 1000, and the scale to the precision", c.Type)
 		}
 		return k, nil
 	}
-	return kind{}, fmt.Errorf("is %q; it can be %s", c.Type, typeNames)
+	return nil, fmt.Errorf("is %q; it can be %s", c.Type, typeNames)
 }
 
 // TypeName returns the name of the column's type without precision and scale, such as numeric.
@@ -84,7 +82,7 @@ func (c Column) ParseText(text string) (any, error) {
 }
 
 // read parses the text and checks it against the limits of the type.
-func (k kind) read(text string) (any, error) {
+func (k *kind) read(text string) (any, error) {
 	value, err := k.parse(text)
 	if n, ok := value.(pgtype.Numeric); ok && err == nil {
 		err = k.limits(n)
@@ -274,7 +272,7 @@ func parseNumeric(text string) (any, error) {
 }
 
 // limits reports whether the number fits without being rounded, which PostgreSQL would do silently.
-func (k kind) limits(n pgtype.Numeric) error {
+func (k *kind) limits(n pgtype.Numeric) error {
 	if k.precision == 0 || n.Int.Sign() == 0 {
 		return nil
 	}
