@@ -29,6 +29,7 @@ type Applier struct {
 	columns     []readmodel.Column // that rows are written to
 	primary     []int              // indexes of the primary key's columns
 	insert      string             // takes an array for each column
+	copying     string             // takes the binary form
 	comparing   string             // takes the same, returns how many rows are there and how many of those differ
 	strict      atomic.Bool        // see allowed
 	together    together
@@ -44,7 +45,7 @@ type Applier struct {
 func New(pool *pgxpool.Pool, d *readmodel.Declaration, group string) *Applier {
 	return &Applier{
 		Ledger: Ledger{pool, group}, declaration: d, decoder: newDecoder(d),
-		columns: stored(d), primary: primary(d), insert: insertSQL(d), comparing: comparingSQL(d),
+		columns: stored(d), primary: primary(d), insert: insertSQL(d), copying: copySQL(d), comparing: comparingSQL(d),
 		holds: map[kafka.Partition]bool{}, inserts: map[kafka.Partition]int{}, replayed: map[kafka.Partition]bool{}, discards: map[position.Position]bool{},
 		together: together{turn: make(chan struct{}, 1)},
 	}

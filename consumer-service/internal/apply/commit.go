@@ -94,24 +94,6 @@ func (a *Applier) copyLater(partition kafka.Partition) {
 	a.inserts[partition] = noCopies
 }
 
-// copyRows copies rows none of which may be there yet.
-func (a *Applier) copyRows(ctx context.Context, tx pgx.Tx, rows []item, result *Result) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	distinct := rows
-	if a.declaration.Write == readmodel.Upsert {
-		distinct = a.newest(rows)
-	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{a.declaration.Schema(), a.declaration.Storage()}, columnNames(a.declaration),
-		pgx.CopyFromSlice(len(distinct), func(i int) ([]any, error) { return distinct[i].values, nil }))
-	if err != nil {
-		return fmt.Errorf("copy: %w", err)
-	}
-	result.Applied += len(rows)
-	return nil
-}
-
 // notifySQL wakes those who wait for rows of the version, once the transaction commits.
 const notifySQL = `SELECT pg_notify($1, $2)`
 

@@ -18,6 +18,11 @@ func insertSQL(d *readmodel.Declaration) string {
 		table(d), names("", columnNames(d)), unnest(d))
 }
 
+// copySQL returns the statement that copies rows in binary form.
+func copySQL(d *readmodel.Declaration) string {
+	return fmt.Sprintf(`COPY %s (%s) FROM STDIN (FORMAT binary)`, table(d), names("", columnNames(d)))
+}
+
 // comparingSQL returns the query that counts the arrays' rows whose primary key is there, and those of them whose payload,
 // which is what comes from the record's value, is another; "" where rows can change or have no payload.
 func comparingSQL(d *readmodel.Declaration) string {
