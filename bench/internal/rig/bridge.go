@@ -3,7 +3,9 @@ package rig
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,11 +33,11 @@ func (r *Rig) Camel(ctx context.Context, topic string) (*Process, error) {
 		return nil, err
 	}
 	var artifacts []apache.Artifact
-	for _, name := range []string{"camel-main", "camel-yaml-dsl", "camel-kafka", "camel-platform-http-main"} {
+	for _, name := range []string{"camel-main", "camel-bean", "camel-yaml-dsl", "camel-kafka", "camel-platform-http-main"} {
 		artifacts = append(artifacts, apache.Artifact{Group: "org.apache.camel", Name: name, Version: CamelVersion})
 	}
 	artifacts = append(artifacts, apache.Artifact{Group: "org.slf4j", Name: "slf4j-nop", Version: "2.0.16"})
-	jars, err := apache.Jars(ctx, "camel-"+CamelVersion, artifacts, func(line string) { r.cfg.Say("%s", line) })
+	jars, err := apache.Jars(ctx, "camel-http-kafka-"+CamelVersion, artifacts, func(line string) { r.cfg.Say("%s", line) })
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +52,27 @@ func (r *Rig) Camel(ctx context.Context, topic string) (*Process, error) {
 	cmd := exec.Command(java, "-Xmx1g", "-cp", filepath.Join(jars, "*"), "-Dbroker="+r.broker, "-Dtopic="+topic,
 		"-Dcamel.main.routesIncludePattern=file:"+route, "-Dcamel.server.enabled=true", "-Dcamel.server.host=127.0.0.1",
 		"-Dcamel.server.port="+strconv.Itoa(port), "org.apache.camel.main.Main")
-	return r.listen(ctx, "camel", cmd, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	p, err := r.listen(ctx, "camel", cmd, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return p, err
+	}
+	return p, r.await(ctx, p, func(ctx context.Context) error { return routed(ctx, p.Address("http")) })
+}
+
+// routed returns an error as long as the server does not know the route: Camel listens before it has any.
+func routed(ctx context.Context, address string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/api/v1/timestamp", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	if err := response.Body.Close(); err != nil || response.StatusCode == http.StatusNotFound {
+		return errors.Join(errors.New("there is no route yet"), err)
+	}
+	return nil
 }
 
 //go:embed bridge.py
