@@ -82,6 +82,8 @@ func (c Config) withDefaults() Config {
 	c.LargeTable = cmp.Or(c.LargeTable, 100_000)
 	c.MaxQueries = cmp.Or(c.MaxQueries, 8)
 	c.Database.MaxConns = cmp.Or(c.Database.MaxConns, 16)
+	// So that a statement that is too slow is told from a server that does not answer. What is left is for the way there.
+	c.Database.StatementLimit = c.QueryTimeout * 4 / 5
 	c.LogOutput = cmp.Or[io.Writer](c.LogOutput, telemetry.Stdout)
 	return c
 }

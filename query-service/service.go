@@ -56,7 +56,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 
 	models := catalog.New(pool, cfg.Pins, cfg.QueryTimeout, log)
-	reader := read.New(models, cfg.LargeTable, cfg.MaxQueries)
+	reader := read.New(models, cfg.LargeTable, cfg.MaxQueries, cfg.QueryTimeout/5)
 	health.Add(func() web.Status {
 		ok, detail := models.Reachable()
 		return web.Status{Name: "database", OK: ok, Detail: detail}

@@ -25,6 +25,8 @@ const (
 	CodePositionNotReached    Code = "position-not-reached"
 	CodeTooManyInFlight       Code = "too-many-in-flight"
 	CodeTooManyWaiting        Code = "too-many-waiting"
+	CodeTooManyQueries        Code = "too-many-queries"
+	CodeQueryTooSlow          Code = "query-too-slow"
 	CodeShuttingDown          Code = "shutting-down"
 	CodeOutcomeUnknown        Code = "outcome-unknown"
 	CodeBrokerAway            Code = "broker-away"
@@ -73,6 +75,8 @@ var Codes = map[Code]Meaning{
 	CodePositionNotReached:    {Busy, "The read model has not come to the position yet"},
 	CodeTooManyInFlight:       {Busy, "Too many commands are in flight"},
 	CodeTooManyWaiting:        {Busy, "Too many requests are waiting"},
+	CodeTooManyQueries:        {Busy, "Too many queries are under way"},
+	CodeQueryTooSlow:          {Busy, "The query took too long"},
 	CodeShuttingDown:          {Busy, "This process is shutting down"},
 	CodeOutcomeUnknown:        {Unconfirmed, "The outcome is unknown"},
 	CodeBrokerAway:            {Away, "Kafka cannot be reached"},

@@ -62,6 +62,12 @@ func IsNoDatabase(err error) bool {
 	return ok && pg.Code == "3D000"
 }
 
+// IsGivenUp reports whether the error says that the server gave the statement up, as it took too long: so the server is there.
+func IsGivenUp(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "57014"
+}
+
 // IsLocked reports whether the error says that somebody else's lock was in the way, or would have been for ever.
 func IsLocked(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)

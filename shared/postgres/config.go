@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +18,8 @@ type Config struct {
 	Username string `envconfig:"DB_USERNAME" desc:"role to connect as; overrides the one in DB_URL"`
 	Password string `envconfig:"DB_PASSWORD" secret:"true" desc:"password of that role; overrides the one in DB_URL"`
 	MaxConns int32  `envconfig:"DB_MAX_CONNS" default:"16" desc:"largest number of connections that this process opens"`
+
+	StatementLimit time.Duration // after which the server gives a statement up; the constant's where the caller set none
 }
 
 // Limits of every connection. Statements are bounded by the server, so that a lost client leaves nothing running.
@@ -84,7 +88,7 @@ func (c Config) pool(name string) (*pgxpool.Config, error) {
 	params := parsed.ConnConfig.RuntimeParams
 	params["application_name"] = name
 	params["timezone"] = "UTC"
-	params["statement_timeout"] = StatementLimit.String()
+	params["statement_timeout"] = strconv.FormatInt(cmp.Or(c.StatementLimit, StatementLimit).Milliseconds(), 10)
 	params["idle_in_transaction_session_timeout"] = idleTransaction.String()
 	return parsed, nil
 }

@@ -42,6 +42,10 @@ func (a API) Routes(r *web.Router, known *catalog.Snapshot) {
 	// Clients with a ticket whose timestamp does not appear.
 	get("/api/v1/tickets/:id", a.ticket)
 
+	if known.Unknown() != nil {
+		// Whoever asks for a model before the database was reached: 404 would say that there is none.
+		r.Any("/*", func(echo.Context) error { return a.Catalog.Now().Unknown() })
+	}
 	taken := map[string]bool{} // two models that were declared one after the other can have the same path
 	for _, m := range known.Models {
 		if path := m.Describing().Declaration.Path; !taken[path] {

@@ -48,6 +48,14 @@ func (s *Snapshot) Model(name string) *Model {
 // Lacks reports whether the database answered, and has no model of that name.
 func (s *Snapshot) Lacks(name string) bool { return s.err == nil && s.Model(name) == nil }
 
+// Unknown returns why no model is known, nil where one is. Which paths there are is not known then either.
+func (s *Snapshot) Unknown() error {
+	if len(s.Models) > 0 {
+		return nil
+	}
+	return s.err
+}
+
 // Version returns the version of that number, nil where there is none.
 func (m *Model) Version(number int) *Version {
 	i := slices.IndexFunc(m.Versions, func(v *Version) bool { return v.Number == number })

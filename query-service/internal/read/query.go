@@ -109,7 +109,7 @@ func (r *Reader) Query(ctx context.Context, t catalog.Target, source []byte, tak
 		}
 		return err
 	})
-	return answer, err
+	return answer, slow(err)
 }
 
 // Count returns how many rows a query asks for. It has no pages, and its order has no meaning.
@@ -150,7 +150,7 @@ func (r *Reader) Count(ctx context.Context, t catalog.Target, source []byte) (n 
 		}
 		return nil
 	})
-	return n, v, err
+	return n, v, slow(err)
 }
 
 // once returns the parameters of a statement that is most likely never asked again: it is not kept prepared, since clients

@@ -9,6 +9,7 @@ package read
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -24,21 +25,20 @@ type Reader struct {
 	catalog *catalog.Catalog
 	large   int64
 	queries chan struct{} // holds a token for each query of a client that runs
+	queue   time.Duration // how long others wait
 }
 
 // New returns a reader. A filter or an order over a table of more than large rows needs an index. At most queries of
-// clients run at the same time; others wait for them.
-func New(c *catalog.Catalog, large int64, queries int) *Reader {
-	return &Reader{catalog: c, large: large, queries: make(chan struct{}, queries)}
+// clients run at the same time; others wait for them, for as long as queue.
+func New(c *catalog.Catalog, large int64, queries int, queue time.Duration) *Reader {
+	return &Reader{catalog: c, large: large, queries: make(chan struct{}, queries), queue: queue}
 }
 
 // query puts a question of a client, whose cost is not known, when one of the places for them is free.
 func (r *Reader) query(ctx context.Context, t catalog.Target, question catalog.Question) error {
 	err := r.catalog.Ask(ctx, t, func(ctx context.Context, db *postgres.Pool, v catalog.Asked) error {
-		select {
-		case r.queries <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := r.enter(ctx); err != nil {
+			return err
 		}
 		defer func() { <-r.queries }()
 		return question(ctx, db, v)
@@ -47,6 +47,29 @@ func (r *Reader) query(ctx context.Context, t catalog.Target, question catalog.Q
 		return fault.New(fault.CodeInvalidQuery, "PostgreSQL refuses a value of the query.", err)
 	}
 	return err
+}
+
+// enter waits for a place.
+func (r *Reader) enter(ctx context.Context) error {
+	full := time.NewTimer(r.queue)
+	defer full.Stop()
+	select {
+	case r.queries <- struct{}{}:
+		return nil
+	case <-full.C:
+		return fault.New(fault.CodeTooManyQueries, "All places for lists, counts and queries are taken. Ask again in a moment.", nil)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// slow tells a client whose query PostgreSQL gave up that it is the query, and not PostgreSQL, that is in the way.
+func slow(err error) error {
+	if !postgres.IsGivenUp(err) {
+		return err
+	}
+	return fault.New(fault.CodeQueryTooSlow,
+		"The query takes too long. Ask for less: a narrower $filter on columns with an index, a smaller $limit, no $skip.", err)
 }
 
 // columns returns the columns for SELECT in the order of the declaration. JSON is selected as its text.
