@@ -31,7 +31,8 @@ type parked struct {
 	last    bool // nothing follows on the connection
 
 	mu    sync.Mutex
-	awake bool
+	awake bool // its wait is over
+	given bool // the connection is the HTTP server's again
 }
 
 // run waits, has the request answered, and gives the connection back.
@@ -70,7 +71,9 @@ func (p *parked) wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.awake = true
-	_ = p.conn.SetReadDeadline(time.Unix(1, 0))
+	if !p.given {
+		_ = p.conn.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
 // read reads one byte.
@@ -123,6 +126,9 @@ func (p *parked) another() bool {
 	if len(p.first) == 0 && p.read() != nil {
 		return false
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.given = true
 	return p.conn.SetDeadline(time.Time{}) == nil
 }
 
