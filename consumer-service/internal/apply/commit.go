@@ -138,19 +138,24 @@ func (a *Applier) insertRows(ctx context.Context, tx pgx.Tx, rows []item, result
 }
 
 // repeated accounts for those of the rows that were there before result.Applied of them were inserted.
-func (a *Applier) repeated(ctx context.Context, tx pgx.Tx, rows []item, result *Result) error {
+func (a *Applier) repeated(ctx context.Context, db queryer, rows []item, result *Result) error {
 	result.AlreadyThere = len(rows) - result.Applied
 	if result.AlreadyThere == 0 || a.comparing == "" {
 		return nil
 	}
-	_, differing, err := a.compare(ctx, tx, a.arrays(rows))
+	_, differing, err := a.compare(ctx, db, a.arrays(rows))
 	result.Differing = differing
 	return err
 }
 
+// queryer is a transaction, or a connection with one.
+type queryer interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
 // compare counts the rows that are there, and those of them that hold another payload.
-func (a *Applier) compare(ctx context.Context, tx pgx.Tx, columns []any) (there, differing int, err error) {
-	if err := tx.QueryRow(ctx, a.comparing, columns...).Scan(&there, &differing); err != nil {
+func (a *Applier) compare(ctx context.Context, db queryer, columns []any) (there, differing int, err error) {
+	if err := db.QueryRow(ctx, a.comparing, columns...).Scan(&there, &differing); err != nil {
 		return 0, 0, fmt.Errorf("compare repeats: %w", err)
 	}
 	return there, differing, nil

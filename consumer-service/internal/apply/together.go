@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/counterfoil/counterfoil/shared/crash"
 	"github.com/counterfoil/counterfoil/shared/fault"
@@ -98,11 +99,18 @@ var errNotMoved = errors.New("a checkpoint is not where it was expected, or held
 // only that one, and who locks several checkpoints, in whatever order, has them in the end.
 const lockLimit = "100ms"
 
-// commitParts writes the parts in one transaction, whose statements are sent together (G4). Either all of it is there, or nothing.
+// commitParts writes the parts in one transaction: all of it is there, or nothing (G4). What is between BEGIN and COMMIT is
+// sent together, and takes one round trip.
 func (a *Applier) commitParts(ctx context.Context, parts []*part) error {
 	slices.SortFunc(parts, func(a, b *part) int { return comparePartitions(a.partition, b.partition) })
-	err := pgx.BeginFunc(ctx, a.Pool, func(tx pgx.Tx) error {
+	err := a.Pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) (err error) {
+		defer func() {
+			if err != nil {
+				_, _ = conn.Exec(ctx, "ROLLBACK") // the pool closes a connection that is left in a transaction
+			}
+		}()
 		var statements pgx.Batch
+		statements.Queue("BEGIN")
 		if len(parts) > 1 {
 			statements.Queue(`SET LOCAL lock_timeout = '` + lockLimit + `'`)
 		}
@@ -121,18 +129,19 @@ func (a *Applier) commitParts(ctx context.Context, parts []*part) error {
 			})
 		}
 		statements.Queue(notifySQL, a.notification()...)
-		if err := tx.SendBatch(ctx, &statements).Close(); err != nil {
+		if err := conn.SendBatch(ctx, &statements).Close(); err != nil {
 			return err
 		}
 		crash.Here("apply: checkpoint moved")
 		crash.Here("apply: rows inserted")
 		for _, p := range parts {
-			if err := a.repeated(ctx, tx, p.rows, &p.result); err != nil {
+			if err := a.repeated(ctx, conn, p.rows, &p.result); err != nil {
 				return err
 			}
 		}
 		crash.Here("apply: before commit")
-		return nil
+		_, err = conn.Exec(ctx, "COMMIT")
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("apply %d batches together to %s: %w", len(parts), a.declaration.Label(), postgres.Classify(err))
