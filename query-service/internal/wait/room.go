@@ -11,6 +11,11 @@ import (
 // recheck is how often a room looks for its waiters without having been notified.
 const recheck = time.Second
 
+// crowd is how many keys make a round that is followed by a rest of the same length: every notification asks for all who
+// wait, and thousands of them would take most of what the database can do. Ten times as many rest ten times as long, a
+// few not at all; nobody is found later than by the re-check.
+const crowd = 1000
+
 // Room is where requests wait for the answers to one kind of question. K names what is asked for.
 type Room[K comparable, V any] struct {
 	lobby   *Lobby
@@ -64,7 +69,17 @@ func (r *Room[K, V]) Run(ctx context.Context) error {
 		case <-r.wake:
 		case <-ticker.C:
 		}
-		r.round(ctx)
+		began := time.Now()
+		looked := r.round(ctx)
+		rest := time.Since(began) * time.Duration(looked) / crowd
+		if looked < crowd/10 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(min(rest, recheck)):
+		}
 	}
 }
 
@@ -106,8 +121,8 @@ func (r *Room[K, V]) Wake() {
 	}
 }
 
-// round looks for everybody who sits, in one query, and returns how many keys it settled.
-func (r *Room[K, V]) round(ctx context.Context) (settled int) {
+// round looks for everybody who sits, in one query, and returns how many keys it asked for.
+func (r *Room[K, V]) round(ctx context.Context) (looked int) {
 	r.mu.Lock()
 	keys := make([]K, 0, len(r.seats))
 	for key := range r.seats {
@@ -123,6 +138,7 @@ func (r *Room[K, V]) round(ctx context.Context) (settled int) {
 	answers, err := r.ask(ctx, keys)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	settled := false
 	for _, key := range keys {
 		s := r.seats[key]
 		if s == nil {
@@ -136,7 +152,7 @@ func (r *Room[K, V]) round(ctx context.Context) (settled int) {
 		if r.settled(s.last) {
 			s.settled = true
 			delete(r.seats, key)
-			settled++
+			settled = true
 			for _, waiting := range s.sitting {
 				if waiting.settled != nil {
 					waiting.settled()
@@ -144,8 +160,8 @@ func (r *Room[K, V]) round(ctx context.Context) (settled int) {
 			}
 		}
 	}
-	if settled > 0 && !notifiedAt.IsZero() {
+	if settled && !notifiedAt.IsZero() {
 		r.took.Observe(time.Since(notifiedAt).Seconds())
 	}
-	return settled
+	return len(keys)
 }

@@ -67,6 +67,12 @@ func (t *table) ask(ctx context.Context, keys []int) (map[int]string, error) {
 	return found, err
 }
 
+func (t *table) asked() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.queries
+}
+
 func (t *table) put(key int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -415,4 +421,45 @@ func TestWait_RoomIsLimitedAndFreedByThoseWhoLeave(t *testing.T) {
 			t.Errorf("when there is room again: %v", err)
 		}
 	})
+}
+
+// Every notification asks for all who wait, so that many notifications and many who wait could keep the database busy with
+// nothing else.
+func TestWait_ACrowdIsNotLookedForWithoutRest(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ waiting, least, most int }{
+		{10, 180, 210}, // a round of 10 ms after the other
+		{4000, 30, 50}, // 10 ms, and 40 ms of rest
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			rows := &table{before: func(int) { <-time.After(10 * time.Millisecond) }}
+			room, _ := open(t, rows, c.waiting)
+			var all sync.WaitGroup
+			for key := range c.waiting {
+				all.Go(func() {
+					if row, err := room.Wait(t.Context(), key, time.Minute); row == "" || err != nil {
+						t.Errorf("got %q, %v", row, err)
+					}
+				})
+			}
+			<-time.After(time.Second)
+			before := rows.asked()
+			for range 2000 {
+				room.Wake()
+				<-time.After(time.Millisecond)
+			}
+			if rounds := rows.asked() - before; rounds < c.least || rounds > c.most {
+				t.Errorf("%d rounds in 2 s for %d who wait", rounds, c.waiting)
+			}
+			for key := range c.waiting {
+				rows.put(key)
+			}
+			room.Wake()
+			began := time.Now()
+			all.Wait()
+			if took := time.Since(began); took > 70*time.Millisecond {
+				t.Errorf("those who wait are found after %s", took)
+			}
+		})
+	}
 }
