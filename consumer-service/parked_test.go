@@ -163,6 +163,29 @@ func TestControl_ADecisionThatPostgreSQLRefusesHoldsNothing(t *testing.T) {
 	}
 }
 
+// The broker lost all that it had. What people decide from then on stands where earlier decisions stood.
+func TestControl_DecisionsOfALostControlTopicStandInNobodysWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 1)
+	first := w.run("a", nil)
+	w.produceSomeParked()
+	w.eventually(checkpoint, "4")
+	w.decide(w.about(decision.Discard, 77))
+	w.eventually(`SELECT effect FROM counterfoil.decisions`, "the record is not parked")
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.recreate(w.control)
+	w.run("a", nil)
+	w.decide(w.about(decision.Discard, 0))
+	w.eventually(`SELECT "offset", ' ', effect FROM counterfoil.decisions ORDER BY "offset"`,
+		"0 discarded; 2 that waited behind it went on\n77 the record is not parked")
+	at := w.mustQuery(`SELECT control_topic, '/', control_partition, '@', control_offset FROM counterfoil.decisions WHERE "offset" = 0`)
+	if at != w.control+"/0@0" {
+		t.Errorf("the new decision is recorded as that at %s", at)
+	}
+}
+
 // A new group is a rebuild: it parks what its code cannot apply, and takes the decisions as an empty database does.
 func TestG7_ANewGroupParksAnew(t *testing.T) {
 	t.Parallel()

@@ -105,7 +105,7 @@ func grantControl(ctx context.Context, tx pgx.Tx) error {
 			GRANT SELECT ON ALL TABLES IN SCHEMA counterfoil TO counterfoil_writer;
 			GRANT INSERT, UPDATE ON counterfoil.checkpoints TO counterfoil_writer;
 			GRANT INSERT, UPDATE, DELETE ON counterfoil.parked TO counterfoil_writer;
-			GRANT INSERT, UPDATE (effect) ON counterfoil.decisions TO counterfoil_writer;
+			GRANT INSERT, UPDATE (effect, control_topic) ON counterfoil.decisions TO counterfoil_writer;
 			GRANT UPDATE (group_id) ON counterfoil.read_models TO counterfoil_writer`,
 		ReaderRole: `GRANT USAGE ON SCHEMA counterfoil TO counterfoil_reader;
 			GRANT SELECT ON ALL TABLES IN SCHEMA counterfoil TO counterfoil_reader`,

@@ -52,7 +52,20 @@ func New(ledger apply.Ledger, versions Versions, log *slog.Logger, registry prom
 func (a *Applier) GoOn(ctx context.Context, assigned kafka.Assignment, checkpoint *readmodel.Checkpoint) (next int64, decided bool, err error) {
 	a.log.WarnContext(ctx, "the control topic is not the one that it was; decisions that only it held are gone", "topic", assigned.Topic)
 	history := readmodel.History{Topic: assigned.Topic, TopicID: assigned.TopicID, Partition: assigned.Number, First: assigned.First, End: assigned.End}
-	return history.GoOn(checkpoint), true, nil
+	next = history.GoOn(checkpoint)
+	return next, true, a.setApart(ctx, assigned.Partition, next)
+}
+
+// setApart gives the decisions that the topic held from there on in its earlier life another place, since new ones will
+// stand where they stood. They hold as before.
+func (a *Applier) setApart(ctx context.Context, partition kafka.Partition, next int64) error {
+	_, err := a.Pool.Exec(ctx, `
+		UPDATE counterfoil.decisions SET control_topic = control_topic || ' until ' || now()
+		WHERE control_topic = $1 AND control_partition = $2 AND control_offset >= $3`, partition.Topic, partition.Number, next)
+	if err != nil {
+		return postgres.Classify(fmt.Errorf("set earlier decisions apart: %w", err))
+	}
+	return nil
 }
 
 // Resume has nothing to remember.
