@@ -95,8 +95,8 @@ func (a *Applier) takeTurn(ctx context.Context) {
 // errNotMoved says that a checkpoint of several could not be moved; why, its part finds out alone.
 var errNotMoved = errors.New("a checkpoint is not where it was expected, or held")
 
-// lockLimit is how long a transaction of several parts waits for a lock. Who has the checkpoint of one partition holds up
-// only that one, and who locks several checkpoints, in whatever order, has them in the end.
+// lockLimit is how long a turn waits for a lock, also where it is of one part: others come meanwhile. Who has the checkpoint
+// of one partition holds up only that one, and who locks several checkpoints, in whatever order, has them in the end.
 const lockLimit = "100ms"
 
 // commitParts writes the parts in one transaction: all of it is there, or nothing (G4). What is between BEGIN and COMMIT is
@@ -111,9 +111,7 @@ func (a *Applier) commitParts(ctx context.Context, parts []*part) error {
 		}()
 		var statements pgx.Batch
 		statements.Queue("BEGIN")
-		if len(parts) > 1 {
-			statements.Queue(`SET LOCAL lock_timeout = '` + lockLimit + `'`)
-		}
+		statements.Queue(`SET LOCAL lock_timeout = '` + lockLimit + `'`)
 		for _, p := range parts {
 			statements.Queue(moveSQL, a.moving(p.partition, p.expected, p.next())...).Exec(func(moved pgconn.CommandTag) error {
 				if moved.RowsAffected() != 1 {
