@@ -23,8 +23,8 @@ func TestParse_WhatIsAskedForIsWhatIsMeasured(t *testing.T) {
 		"apply --rounds 2 --duration 1m --records 5000 --peers --against HEAD~1 --contests replay --contestants ours,COPY": {
 			Rounds: 2, Lasts: time.Minute, Records: 5000, Peers: true, Against: "HEAD~1", Contests: "replay", Contestants: []string{"ours", "COPY"},
 		},
-		"read --quick":              {Rounds: 1, Lasts: time.Second, Records: 20_000, Quick: true},
-		"grow --quick --records 50": {Rounds: 1, Lasts: time.Second, Records: 50, Quick: true},
+		"read --quick":              {Rounds: 1, Lasts: 500 * time.Millisecond, Records: 20_000, Quick: true},
+		"grow --quick --records 50": {Rounds: 1, Lasts: 500 * time.Millisecond, Records: 50, Quick: true},
 	} {
 		cli, parsed, err := parse(strings.Fields(line))
 		if err != nil {

@@ -42,7 +42,7 @@ type common struct {
 func (c *common) options() measure.Options {
 	o := measure.Options{Rounds: c.Rounds, Lasts: c.Duration, Records: c.Records, Quick: c.Quick, Peers: c.Peers, Contests: c.Contests, Contestants: c.Contestants, Against: c.Against, Say: say}
 	if c.Quick {
-		o.Rounds, o.Lasts, o.Records = 1, time.Second, min(c.Records, 20_000)
+		o.Rounds, o.Lasts, o.Records = 1, 500*time.Millisecond, min(c.Records, 20_000)
 	}
 	return o
 }

@@ -169,7 +169,8 @@ func (a applying) peer(name string, args ...string) func(context.Context) (conte
 	}
 }
 
-// watch measures from the first progress to the last, or for as long as the limit says.
+// watch measures from the first progress to the last, or for as long as the limit says. Where all of it was done between
+// two looks, it says how long that was at most, and nothing of what was used.
 func (a applying) watch(ctx context.Context, process *rig.Process, all int64, limit, every time.Duration, progress func(context.Context) (int64, error)) (contest.Sample, error) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -177,6 +178,7 @@ func (a applying) watch(ctx context.Context, process *rig.Process, all int64, li
 	var began time.Time
 	var meter *rig.Meter
 	waiting := time.Now()
+	idle := waiting // when nothing was done yet
 	for {
 		n, err := progress(ctx)
 		now := time.Now()
@@ -185,9 +187,13 @@ func (a applying) watch(ctx context.Context, process *rig.Process, all int64, li
 			return nil, err
 		case n == 0 && now.Sub(waiting) > 2*time.Minute:
 			return nil, errors.New("nothing was applied in two minutes")
-		case n > 0 && meter == nil:
+		case n == 0:
+			idle = now
+		case n >= all && (meter == nil || n == first):
+			return contest.Sample{contest.Rate: float64(n) / now.Sub(idle).Seconds()}, nil
+		case meter == nil:
 			first, began, meter = n, now, a.rig.Meter(process)
-		case meter != nil && (n >= all || now.Sub(began) >= limit):
+		case n >= all || now.Sub(began) >= limit:
 			sample := contest.Sample{contest.Rate: float64(n-first) / now.Sub(began).Seconds()}
 			return sample, meter.Add(sample, n-first)
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"image/color"
+	"math"
 	"slices"
 	"strconv"
 
@@ -83,7 +84,7 @@ func lines(c contest.Curve) ([]byte, error) {
 			continue
 		}
 		for _, point := range line.Points {
-			if s, ok := contest.Of(point.Values); ok {
+			if s, ok := contest.Of(point.Values); ok && !math.IsInf(s.Median, 0) && !math.IsNaN(s.Median) {
 				medians = append(medians, plotter.XY{X: point.X, Y: s.Median})
 			}
 		}
