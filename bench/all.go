@@ -33,12 +33,12 @@ type section struct {
 
 // sections are the page's, in its order.
 var sections = []section{
-	{"ingest", tables(measure.Ingest), 10},
-	{"apply", tables(measure.Apply), 16},
-	{"rebuild", tables(measure.Rebuild), 14},
-	{"read", tables(measure.Read), 11},
+	{"ingest", tables(measure.Ingest), 9},
+	{"apply", tables(measure.Apply), 15},
+	{"rebuild", tables(measure.Rebuild), 16},
+	{"read", tables(measure.Read), 10},
 	{"visible", tables(measure.Visible), 3},
-	{"grow", curves, 9},
+	{"grow", curves, 13},
 }
 
 // Run measures section after section and writes each as soon as it is there: who stops the run keeps what was measured. What

@@ -34,9 +34,9 @@ func (a applying) debezium(ctx context.Context) []contest.Contestant {
 				if err != nil {
 					return nil, err
 				}
-				defer func() { err = errors.Join(err, a.rig.Forget(process)) }()
+				defer func() { err = errors.Join(err, a.rig.Kill(process)) }()
 				// A Java program needs some seconds to get warm.
-				return a.watch(ctx, process, a.Records, max(10*time.Second, 2*a.Lasts), 250*time.Millisecond, func(ctx context.Context) (int64, error) {
+				return a.watch(ctx, process, a.Records, max(8*time.Second, 2*a.Lasts), 250*time.Millisecond, func(ctx context.Context) (int64, error) {
 					return db.Rows(ctx)
 				})
 			})

@@ -14,16 +14,16 @@ import (
 // Grow measures how costs grow with what causes them. A curve that fails says so, and the others go on.
 func Grow(ctx context.Context, r *rig.Rig, o Options) (curves []contest.Curve, err error) {
 	all := []curve{
-		{"grow-rows", growing.rows, true}, {"grow-partitions", growing.partitions, false}, {"grow-consumers", growing.consumers, false},
-		{"grow-payload", growing.payload, false}, {"grow-versions", growing.versions, true},
+		{"grow-rows", growing.rows, 5}, {"grow-partitions", growing.partitions, 4}, {"grow-consumers", growing.consumers, 2},
+		{"grow-payload", growing.payload, 4}, {"grow-versions", growing.versions, 4},
 	}
 	all = slices.DeleteFunc(all, func(c curve) bool { return !o.asks(c.id) })
 	for i, c := range all {
-		var targets []bool
+		var parts []int
 		for _, left := range all[i:] {
-			targets = append(targets, left.target)
+			parts = append(parts, left.part)
 		}
-		found, err := c.measure(growing{Options: o, rig: r, pace: o.pace(targets...)}, ctx)
+		found, err := c.measure(growing{Options: o, rig: r, pace: o.pace(parts...)}, ctx)
 		if ctx.Err() != nil {
 			return curves, ctx.Err()
 		}
@@ -41,7 +41,7 @@ func Grow(ctx context.Context, r *rig.Rig, o Options) (curves []contest.Curve, e
 type curve struct {
 	id      string
 	measure func(growing, context.Context) (contest.Curve, error)
-	target  bool
+	part    int // of the time, beside the others'
 }
 
 // growing is what the curves have in common.

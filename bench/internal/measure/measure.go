@@ -108,40 +108,37 @@ func (o Options) asks(id string) bool {
 	return o.Contests == "" || strings.Contains("-"+id+"-", "-"+strings.Trim(o.Contests, "-")+"-")
 }
 
-// pace returns that of the first of those that are left: of the time until the deadline each gets a part, and those with a
-// target get two.
-func (o Options) pace(targets ...bool) contest.Pace {
+// pace returns that of the first of those that are left, of which each gets its part of the time until the deadline.
+func (o Options) pace(parts ...int) contest.Pace {
 	pace := contest.Pace{Rounds: o.Rounds, Most: 2*o.Rounds - 1}
 	if o.Deadline.IsZero() {
 		return pace
 	}
-	var mine, all int
-	for i, target := range targets {
-		parts := 1
-		if target {
-			parts = 2
-		}
-		all += parts
-		if i == 0 {
-			mine = parts
-		}
+	all := 0
+	for _, part := range parts {
+		all += part
 	}
 	now := time.Now()
-	pace.Deadline = now.Add(o.Deadline.Sub(now) * time.Duration(mine) / time.Duration(cmp.Or(all, 1)))
+	pace.Deadline = now.Add(o.Deadline.Sub(now) * time.Duration(parts[0]) / time.Duration(cmp.Or(all, 1)))
 	return pace
 }
 
-// runAll runs the contests that are wanted, one after the other.
+// runAll runs the contests that are wanted, one after the other. Each contestant has the same part of the time, and twice as
+// much where there is a target.
 func (o Options) runAll(ctx context.Context, contests ...contest.Contest) ([]contest.Table, error) {
 	contests = slices.DeleteFunc(contests, func(c contest.Contest) bool { return !o.asks(c.ID) })
-	targets := make([]bool, len(contests))
-	for i, c := range contests {
-		targets[i] = c.Target
+	parts := make([]int, len(contests))
+	for i := range contests {
+		c := &contests[i]
+		c.Contestants = slices.DeleteFunc(c.Contestants, func(one contest.Contestant) bool { return !o.wants(one.Name) })
+		parts[i] = len(c.Contestants)
+		if c.Target {
+			parts[i] *= 2
+		}
 	}
 	var tables []contest.Table
 	for i, c := range contests {
-		c.Contestants = slices.DeleteFunc(c.Contestants, func(one contest.Contestant) bool { return !o.wants(one.Name) })
-		table, err := c.Run(ctx, o.pace(targets[i:]...), o.Say)
+		table, err := c.Run(ctx, o.pace(parts[i:]...), o.Say)
 		tables = append(tables, table)
 		if err != nil {
 			return tables, err

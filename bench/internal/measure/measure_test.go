@@ -69,7 +69,7 @@ func TestRunAll_TheTimeIsEnoughForAllAndThoseWithATargetHaveMore(t *testing.T) {
 		for _, table := range tables {
 			rounds = append(rounds, table.Rounds)
 		}
-		// Parts of 9 minutes: 1.8, of the 8 that are left 4, of the 4 that are left 2, and the rest.
+		// Of 9 minutes 1 part in 5, 1.8; of the 8 that are left 2 in 4; of the 4 that are left a half; and the rest.
 		if !slices.Equal(rounds, []int{1, 4, 2, 2}) || time.Since(began) > 9*time.Minute {
 			t.Errorf("rounds %v in %s", rounds, time.Since(began))
 		}

@@ -189,6 +189,16 @@ func ignoreMissing(err error) error {
 
 // Forget stops the process and forgets it: for those that are started once for each round.
 func (r *Rig) Forget(p *Process) error {
-	r.running = slices.DeleteFunc(r.running, func(other *Process) bool { return other == p })
+	r.strike(p)
 	return p.Stop()
+}
+
+// Kill ends the process at once and forgets it: for those that take long to stop and are not needed again.
+func (r *Rig) Kill(p *Process) error {
+	r.strike(p)
+	return p.Kill()
+}
+
+func (r *Rig) strike(p *Process) {
+	r.running = slices.DeleteFunc(r.running, func(other *Process) bool { return other == p })
 }
