@@ -150,3 +150,21 @@ func TestFill_RowsAreThoseThatAreAskedFor(t *testing.T) {
 		t.Errorf("%d rows, %v", all, err)
 	}
 }
+
+func TestFitting_TheLargeRebuildHasTheTurnsForWhichThereIsTime(t *testing.T) {
+	t.Parallel()
+	took := func(name string, seconds float64) contest.Row {
+		return contest.Row{Name: name, Samples: []contest.Sample{{"seconds": seconds}}}
+	}
+	small := contest.Table{Rows: []contest.Row{took("alone", 5), took("truncated", 10), took("dropped", 10)}}
+	for left, want := range map[time.Duration]int{10 * time.Minute: 3, 5 * time.Minute: 2, time.Minute: 0, -time.Minute: 0} {
+		turns, note := fitting(small, left)
+		if turns != want || (note == "") != (want == 3) {
+			t.Errorf("%s: %d turns, want %d; %q", left, turns, want, note)
+		}
+	}
+	small.Rows[1].Samples = nil
+	if turns, note := fitting(small, time.Hour); turns != 0 || note == "" {
+		t.Errorf("a turn failed, and %d are to follow; %q", turns, note)
+	}
+}

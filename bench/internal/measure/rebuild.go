@@ -15,34 +15,58 @@ import (
 const liveRate = 100
 
 // Rebuild measures how long it takes until a lost read model is back, and what live commands notice of it: for Records
-// commands, and once for ten times as many. Before a deadline the large one is left out where the small one shows that it
-// would take too long.
+// commands, and once for ten times as many. Before a deadline the large one has the turns for which there is time by what
+// the small one took.
 func Rebuild(ctx context.Context, r *rig.Rig, o Options) (tables []contest.Table, err error) {
-	large := !o.Quick && o.asks(rebuildID(10*o.Records))
-	small := o
-	if large && !o.Deadline.IsZero() {
-		small.Deadline = time.Now().Add(time.Until(o.Deadline) / 3)
+	large := o
+	large.Records, large.Rounds, large.Deadline = 10*o.Records, 1, time.Time{}
+	turns, note := 3, ""
+	if o.Quick || !o.asks(rebuildID(large.Records)) {
+		turns = 0
 	}
-	began := time.Now()
 	if o.asks(rebuildID(o.Records)) {
-		found, err := small.rebuild(ctx, r)
+		small := o
+		if turns > 0 && !o.Deadline.IsZero() {
+			small.Deadline = time.Now().Add(time.Until(o.Deadline) / 3)
+		}
+		found, err := small.rebuild(ctx, r, 3)
 		tables = append(tables, found...)
-		if err != nil || len(found) == 0 {
+		if err != nil {
 			return tables, err
 		}
-		if needed := 10 * time.Since(began) / time.Duration(max(1, found[0].Rounds)); !o.Deadline.IsZero() && time.Now().Add(needed).After(o.Deadline) {
-			tables[0].Note = fmt.Sprintf("%d commands were left out: they would have taken about %s, and there were %s.",
-				10*o.Records, needed.Round(time.Second), time.Until(o.Deadline).Round(time.Second))
-			large = false
+		if turns > 0 && !o.Deadline.IsZero() {
+			turns, note = fitting(found[0], time.Until(o.Deadline))
+			tables[0].Note = note
 		}
 	}
-	if large {
-		o.Records, o.Rounds = 10*o.Records, 1
-		o.Deadline = time.Time{}
-		found, err := o.rebuild(ctx, r)
-		return append(tables, found...), err
+	if turns == 0 {
+		return tables, nil
 	}
-	return tables, nil
+	found, err := large.rebuild(ctx, r, turns)
+	return append(tables, found...), err
+}
+
+// fitting returns how many turns with ten times the commands there is time for, two or three or none, and what is left out.
+func fitting(small contest.Table, left time.Duration) (turns int, note string) {
+	var needed time.Duration
+	for i, row := range small.Rows {
+		took, ok := row.Spread("seconds")
+		if !ok {
+			return 0, "Ten times as many were left out, because one of these turns failed."
+		}
+		needed += time.Duration(13 * took.Median * float64(time.Second)) // ten times, and writing the commands
+		if needed > left {
+			break
+		}
+		turns = i + 1
+	}
+	switch {
+	case turns < 2:
+		return 0, fmt.Sprintf("Ten times as many were left out: there were %s for it.", left.Round(time.Second))
+	case turns < len(small.Rows):
+		return turns, fmt.Sprintf("Of ten times as many, *%s* was left out: there were %s for all.", small.Rows[turns].Name, left.Round(time.Second))
+	}
+	return turns, ""
 }
 
 func rebuildID(commands int64) string { return fmt.Sprintf("rebuild-%d", commands) }
@@ -56,7 +80,8 @@ type rebuilding struct {
 	first contest.Sample // how the stack's own consumer filled it; nil once it was taken
 }
 
-func (o Options) rebuild(ctx context.Context, r *rig.Rig) (tables []contest.Table, err error) {
+// rebuild measures the first so many turns.
+func (o Options) rebuild(ctx context.Context, r *rig.Rig, turns int) (tables []contest.Table, err error) {
 	topic, err := r.Topic(ctx, "rebuild", partitions)
 	if err != nil {
 		return nil, err
@@ -87,6 +112,7 @@ func (o Options) rebuild(ctx context.Context, r *rig.Rig) (tables []contest.Tabl
 			{Name: "empty database", Note: "the database is dropped under a consumer that runs", Run: b.dropped},
 		},
 	}
+	c.Contestants = c.Contestants[:turns]
 	return o.runAll(ctx, c)
 }
 
