@@ -5,6 +5,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 
@@ -42,9 +43,10 @@ func (a API) Routes(r *web.Router, known *catalog.Snapshot) {
 	// Clients with a ticket whose timestamp does not appear.
 	get("/api/v1/tickets/:id", a.ticket)
 
-	if known.Unknown() != nil {
-		// Whoever asks for a model before the database was reached: 404 would say that there is none.
-		r.Any("/*", func(echo.Context) error { return a.Catalog.Now().Unknown() })
+	if unknown := known.Unknown(); unknown != nil {
+		// Whoever asks for a model before the database was reached: 404 would say that there is none. What is known by now
+		// counts, unless that is a model: a request that began before it was does not end as an empty 200.
+		r.Any("/*", func(echo.Context) error { return cmp.Or(a.Catalog.Now().Unknown(), unknown) })
 	}
 	taken := map[string]bool{} // two models that were declared one after the other can have the same path
 	for _, m := range known.Models {
