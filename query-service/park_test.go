@@ -181,3 +181,62 @@ func TestPark_ManyAskAgainTogether(t *testing.T) {
 	all.Wait()
 	s.requireWaiting(0)
 }
+
+// Whatever a client does with its connection, its requests are answered in their order or given up, each is logged once, and
+// nothing waits any longer.
+func TestPark_EachIsLoggedOnceWhateverTheClientDoes(t *testing.T) {
+	t.Parallel()
+	s := start(t, newDatabase(t))
+	ask := func(wait string) string { return "GET /api/v1/timestamp/" + newID(t) + "?wait=" + wait + " HTTP/1.1" }
+	sent := 0
+	for name, do := range map[string]func(w *wire) (requests int){
+		"it leaves": func(w *wire) int { w.send(ask("30s")); s.requireWaiting(1); _ = w.Close(); return 1 },
+		"it resets": func(w *wire) int { w.send(ask("30s")); s.requireWaiting(1); w.reset(); return 1 },
+		"it sends no more": func(w *wire) int {
+			w.send(ask("30s"))
+			_ = w.Conn.(*net.TCPConn).CloseWrite()
+			_, _ = io.Copy(io.Discard, w.reader)
+			return 1
+		},
+		"it sends what is no request": func(w *wire) int {
+			w.send(ask("30s"), "", "\x00 is none")
+			w.receive(http.MethodGet)
+			if r, _ := w.receive(http.MethodGet); r.StatusCode != http.StatusBadRequest {
+				t.Errorf("got %v", r)
+			}
+			w.requireClosed()
+			return 1
+		},
+		"it sends everything at once": func(w *wire) int {
+			ids := []string{newID(t), newID(t)}
+			for i := range 100 {
+				w.send("GET /api/v1/timestamp/"+ids[i%2]+"?wait=30s HTTP/1.1", "X-Fill: "+strings.Repeat("x", 500))
+			}
+			for i := range 99 {
+				if _, body := w.receive(http.MethodGet); !strings.Contains(body, ids[i%2]) {
+					t.Errorf("answer %d is %s, want %s", i, body, ids[i%2])
+				}
+			}
+			_ = w.Conn.(*net.TCPConn).CloseWrite() // the last one would wait for 30 s
+			_, _ = io.Copy(io.Discard, w.reader)
+			return 100
+		},
+		"it leaves while its answer comes": func(w *wire) int { w.send(ask("1ms")); _ = w.Close(); return 1 },
+	} {
+		w := s.dial()
+		sent += do(w)
+		eventually(t, name+": nothing waits, and all is logged", func() bool {
+			return s.metric("counterfoil_long_polls_waiting") == 0 && len(s.logs.lines(`"/api/v1/timestamp/:id"`)) >= sent
+		})
+		if logged := len(s.logs.lines(`"/api/v1/timestamp/:id"`)); logged != sent {
+			t.Errorf("%s: %d of %d requests are logged", name, logged, sent)
+			sent = logged
+		}
+	}
+}
+
+// reset closes the connection so that what was sent is lost.
+func (w *wire) reset() {
+	_ = w.Conn.(*net.TCPConn).SetLinger(0)
+	_ = w.Close()
+}
