@@ -7,8 +7,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/counterfoil/counterfoil/integration/internal/await"
 	"github.com/counterfoil/counterfoil/integration/internal/process"
 	"github.com/counterfoil/counterfoil/integration/internal/stack"
@@ -87,28 +85,30 @@ func share(ctx context.Context, s *stack.Stack, consumer *process.Process) (part
 }
 
 // holdBatches keeps every batch from being committed, between the move of its checkpoint and its rows, until release is
-// called.
+// called. What waits is the insertion itself: a locked table would already hold up the preparing of its statement, of which
+// a batch of several partitions knows nothing.
 func holdBatches(t *testing.T, s *stack.Stack) (release func()) {
 	t.Helper()
-	tx, err := s.Connect(t).Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec(t.Context(), `LOCK TABLE timestamp_v1.timestamp_records IN EXCLUSIVE MODE`); err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		if err := tx.Rollback(t.Context()); err != nil && err != pgx.ErrTxClosed {
-			t.Error(err)
+	conn := s.Connect(t)
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
 		}
 	}
+	exec(`SELECT pg_advisory_lock(1)`)
+	exec(`CREATE FUNCTION public.wait_for_release() RETURNS trigger LANGUAGE plpgsql
+		AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NULL; END'`)
+	exec(`CREATE TRIGGER wait_for_release BEFORE INSERT ON timestamp_v1.timestamp_records
+		FOR EACH STATEMENT EXECUTE FUNCTION public.wait_for_release()`)
+	return func() { exec(`SELECT pg_advisory_unlock(1)`) }
 }
 
-// awaitHeld waits until exactly that many batches are under way and wait for the table.
+// awaitHeld waits until exactly that many batches are under way and wait for their release.
 func awaitHeld(t *testing.T, s *stack.Stack, want int64) {
 	t.Helper()
 	s.AwaitNumber(t, want, `
 		SELECT count(*) FROM pg_locks
 		WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-			AND relation = 'timestamp_v1.timestamp_records'::regclass`)
+			AND locktype = 'advisory' AND objid = 1`)
 }

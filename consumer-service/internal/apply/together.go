@@ -138,7 +138,10 @@ func (a *Applier) commitParts(ctx context.Context, parts []*part) error {
 			}
 		}
 		crash.Here("apply: before commit")
-		_, err = conn.Exec(ctx, "COMMIT")
+		done, err := conn.Exec(ctx, "COMMIT")
+		if err == nil && done.String() != "COMMIT" {
+			err = pgx.ErrTxCommitRollback // what PostgreSQL says of a transaction that failed before
+		}
 		return err
 	})
 	if err != nil {
