@@ -38,7 +38,8 @@ type Config struct {
 	GRPCListener   net.Listener
 	AdminListener  net.Listener
 
-	LogOutput io.Writer // os.Stdout where it is nil
+	ParkAfter time.Duration // for how long a request that waits keeps its handler; 100 ms where it is 0
+	LogOutput io.Writer     // os.Stdout where it is nil
 }
 
 // maxQueryTimeout leaves room for the longest wait and two queries within the time that web.Server gives an answer.
@@ -81,6 +82,7 @@ func (c Config) withDefaults() Config {
 	c.MaxWaiting = cmp.Or(c.MaxWaiting, 4096)
 	c.LargeTable = cmp.Or(c.LargeTable, 100_000)
 	c.MaxQueries = cmp.Or(c.MaxQueries, 8)
+	c.ParkAfter = cmp.Or(c.ParkAfter, 100*time.Millisecond)
 	c.Database.MaxConns = cmp.Or(c.Database.MaxConns, 16)
 	// So that a statement that is too slow is told from a server that does not answer. What is left is for the way there.
 	c.Database.StatementLimit = c.QueryTimeout * 4 / 5

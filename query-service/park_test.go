@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	queryservice "github.com/counterfoil/counterfoil/query-service"
 )
 
 // wire is a connection on which a test writes requests as it likes.
@@ -61,10 +63,13 @@ func (w *wire) requireClosed() {
 	}
 }
 
+// parkAtOnce leaves no request in its handler that may park.
+func parkAtOnce(cfg *queryservice.Config) { cfg.ParkAfter = time.Nanosecond }
+
 func TestPark_AConnectionServesAnyNumberOfLongPolls(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
-	s := start(t, db)
+	s := start(t, db, parkAtOnce)
 	w := s.dial()
 	path := "/api/v1/timestamp/" + known
 	w.send("GET " + path + "?wait=1ms HTTP/1.1")
@@ -107,7 +112,7 @@ func TestPark_AConnectionServesAnyNumberOfLongPolls(t *testing.T) {
 
 func TestPark_ALongPollIsLoggedAndCountedOnceWithAllOfItsTime(t *testing.T) {
 	t.Parallel()
-	s := start(t, newDatabase(t))
+	s := start(t, newDatabase(t), parkAtOnce)
 	if a := s.get("/api/v1/timestamp/" + known + "?wait=50ms"); a.code() != "not-found" {
 		t.Errorf("got %s", a)
 	}
@@ -126,7 +131,7 @@ func TestPark_ALongPollIsLoggedAndCountedOnceWithAllOfItsTime(t *testing.T) {
 // A client that sends its next request early has both answered, in their order.
 func TestPark_WhatIsSentEarlyIsAnsweredNext(t *testing.T) {
 	t.Parallel()
-	s := start(t, newDatabase(t))
+	s := start(t, newDatabase(t), parkAtOnce)
 	w := s.dial()
 	w.send("GET /api/v1/timestamp/" + known + "?wait=30s HTTP/1.1")
 	s.requireWaiting(1)
@@ -144,7 +149,7 @@ func TestPark_WhatIsSentEarlyIsAnsweredNext(t *testing.T) {
 func TestPark_OldClientsAndBodiesWaitInTheirHandlers(t *testing.T) {
 	t.Parallel()
 	db := newDatabase(t)
-	s := start(t, db)
+	s := start(t, db, parkAtOnce)
 	old, body := s.dial(), s.dial()
 	old.send("GET /api/v1/timestamp/" + known + "?wait=30s HTTP/1.0")
 	body.send("GET /api/v1/timestamp/"+known+"?wait=30s HTTP/1.1", "Content-Length: 1", "", "x")
@@ -160,7 +165,7 @@ func TestPark_OldClientsAndBodiesWaitInTheirHandlers(t *testing.T) {
 // More than are let through at the same time ask again and again.
 func TestPark_ManyAskAgainTogether(t *testing.T) {
 	t.Parallel()
-	s := start(t, newDatabase(t))
+	s := start(t, newDatabase(t), parkAtOnce)
 	var all sync.WaitGroup
 	for range 300 {
 		w, id := s.dial(), newID(t)
@@ -186,7 +191,7 @@ func TestPark_ManyAskAgainTogether(t *testing.T) {
 // nothing waits any longer.
 func TestPark_EachIsLoggedOnceWhateverTheClientDoes(t *testing.T) {
 	t.Parallel()
-	s := start(t, newDatabase(t))
+	s := start(t, newDatabase(t), parkAtOnce)
 	ask := func(wait string) string { return "GET /api/v1/timestamp/" + newID(t) + "?wait=" + wait + " HTTP/1.1" }
 	sent := 0
 	for name, do := range map[string]func(w *wire) (requests int){

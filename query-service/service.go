@@ -65,7 +65,7 @@ func Run(ctx context.Context, cfg Config) error {
 		ok, detail := models.Known()
 		return web.Status{Name: "read models", OK: ok, Detail: detail}
 	})
-	lobby := wait.NewLobby(cfg.MaxWaiting, registry)
+	lobby := wait.NewLobby(cfg.MaxWaiting, cfg.ParkAfter, registry)
 	timestamps := wait.NewRoom(lobby, "timestamp", reader.ByIDs, read.ByID.Found, cfg.QueryTimeout)
 	tickets := wait.NewRoom(lobby, "ticket", ticket.NewOffice(models).Look, ticket.Answer.Settled, cfg.QueryTimeout)
 	rows := wait.NewRooms(func(model string) *wait.Room[read.Key, read.Keyed] {

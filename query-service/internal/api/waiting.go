@@ -36,7 +36,7 @@ func ask[K comparable, V any](c echo.Context, lobby *wait.Lobby, room *wait.Room
 	return answer, err
 }
 
-// linger waits for the key where the request cannot park. Otherwise it parks it, and is called again for its answer.
+// linger waits for the key, for a moment where the request can park. Then it parks it, and is called again for its answer.
 func linger[K comparable, V any](ctx context.Context, room *wait.Room[K, V], key K, longest time.Duration) (V, error) {
 	spot := park.Of(ctx)
 	if spot == nil {
@@ -50,10 +50,13 @@ func linger[K comparable, V any](ctx context.Context, room *wait.Room[K, V], key
 	}
 	until := time.Now().Add(longest)
 	sitting, answer, err := room.Sit(ctx, key)
-	if sitting != nil {
-		err = spot.Park(sitting, until)
+	if sitting == nil {
+		return answer, err
 	}
-	return answer, err
+	if sitting.Soon(ctx, until) {
+		return sitting.Rise(ctx)
+	}
+	return answer, spot.Park(sitting, until)
 }
 
 // longestWait returns how long the request wants to wait, at most web.MaxWait. The parameter wait counts before the

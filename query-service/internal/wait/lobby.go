@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -15,6 +16,8 @@ import (
 type Lobby struct {
 	limit   int
 	closing chan struct{}
+	moment  time.Duration
+	near    chan struct{} // holds a token for each who waits for a moment only
 
 	mu      sync.Mutex
 	waiting int
@@ -42,14 +45,17 @@ const (
 	endRefused = "refused"
 )
 
-// NewLobby returns a lobby for at most limit waiting requests.
-func NewLobby(limit int, registry prometheus.Registerer) *Lobby {
+// nearby is how many may wait for a moment. More than these are a crowd, which had better take little room.
+const nearby = 256
+
+// NewLobby returns a lobby for at most limit waiting requests, whose Soon lasts a moment.
+func NewLobby(limit int, moment time.Duration, registry prometheus.Registerer) *Lobby {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, append([]string{"question"}, labels...))
 		registry.MustRegister(c)
 		return c
 	}
-	l := &Lobby{limit: limit, closing: make(chan struct{}), metrics: metrics{
+	l := &Lobby{limit: limit, moment: moment, closing: make(chan struct{}), near: make(chan struct{}, nearby), metrics: metrics{
 		ends: counter("counterfoil_long_polls_total",
 			"Long polls that ended, by how: settled, time (nothing in time), closing (shutdown), gone (the client left), failed, refused (too many).", "end"),
 		rounds:  counter("counterfoil_long_poll_rounds_total", "Queries that looked for all waiting requests at once."),

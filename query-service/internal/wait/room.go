@@ -89,20 +89,12 @@ func (r *Room[K, V]) Look(ctx context.Context, key K) (V, error) { return r.look
 // Wait returns the key's answer as soon as it is settled, or the last known one when longest has passed or the lobby
 // closes. Its errors are faults, except that of ctx when the client left.
 func (r *Room[K, V]) Wait(ctx context.Context, key K, longest time.Duration) (V, error) {
-	over := time.NewTimer(longest)
-	defer over.Stop()
+	until := time.Now().Add(longest)
 	s, answer, err := r.Sit(ctx, key)
 	if s == nil {
 		return answer, err
 	}
-	settled := make(chan struct{})
-	s.OnSettled(func() { close(settled) })
-	select {
-	case <-settled:
-	case <-over.C:
-	case <-r.lobby.closing:
-	case <-ctx.Done():
-	}
+	s.await(ctx, time.Until(until))
 	return s.Rise(ctx)
 }
 

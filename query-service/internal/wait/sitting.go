@@ -3,6 +3,7 @@ package wait
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // Sitting is one who waits for a key. It holds a place in the lobby until it rises, and no goroutine.
@@ -58,8 +59,8 @@ func (r *Room[K, V]) sit(key K) *Sitting[K, V] {
 	return s
 }
 
-// OnSettled has the function called once when the answer is settled, at once where it is already. It must not block, nor
-// call the sitting.
+// OnSettled has the function called once when the answer is settled, at once where it is already, and no other that was
+// given before. It must not block, nor call the sitting.
 func (s *Sitting[K, V]) OnSettled(call func()) {
 	s.room.mu.Lock()
 	defer s.room.mu.Unlock()
@@ -68,6 +69,34 @@ func (s *Sitting[K, V]) OnSettled(call func()) {
 		return
 	}
 	s.settled = call
+}
+
+// Soon waits for a moment as one of few who do, no longer than until, and reports whether the wait is over. Who reads its own write mostly waits
+// for some milliseconds, for which it is cheaper to keep a goroutine than to do without.
+func (s *Sitting[K, V]) Soon(ctx context.Context, until time.Time) (over bool) {
+	select {
+	case s.room.lobby.near <- struct{}{}:
+	default:
+		return false
+	}
+	defer func() { <-s.room.lobby.near }()
+	return s.await(ctx, min(s.room.lobby.moment, time.Until(until))) || !time.Now().Before(until)
+}
+
+// await reports whether there is something to answer before that time is over.
+func (s *Sitting[K, V]) await(ctx context.Context, longest time.Duration) bool {
+	settled := make(chan struct{})
+	s.OnSettled(func() { close(settled) })
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
+	select {
+	case <-settled:
+	case <-s.room.lobby.closing:
+	case <-ctx.Done():
+	case <-timer.C:
+		return false
+	}
+	return true
 }
 
 // Rise ends the wait and returns what is known now. Its errors are faults, except that of ctx when the client left.

@@ -91,7 +91,7 @@ func (t *table) fail(err error) {
 // open runs a room on the table until the test's bubble is left.
 func open(t *testing.T, table *table, limit int) (*Room[int, string], *Lobby) {
 	t.Helper()
-	lobby := NewLobby(limit, prometheus.NewRegistry())
+	lobby := NewLobby(limit, time.Second, prometheus.NewRegistry())
 	room := NewRoom(lobby, "row", table.ask, func(row string) bool { return row != "" }, timeout)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -313,7 +313,7 @@ func TestWait_LastAnswerMayBeAnUnsettledOne(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		rows := &table{there: map[int]string{1: "2 ahead"}}
-		lobby := NewLobby(1, prometheus.NewRegistry())
+		lobby := NewLobby(1, time.Second, prometheus.NewRegistry())
 		room := NewRoom(lobby, "row", rows.ask, func(row string) bool { return row == "done" }, timeout)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
@@ -462,4 +462,53 @@ func TestWait_ACrowdIsNotLookedForWithoutRest(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestSoon_LastsAMomentForAFew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rows := &table{}
+		room, lobby := open(t, rows, nearby+2)
+		sit := func() *Sitting[int, string] {
+			s, _, err := room.Sit(t.Context(), 1)
+			if s == nil || err != nil {
+				t.Fatalf("got %v, %v", s, err)
+			}
+			return s
+		}
+		soon := func(s *Sitting[int, string], longest time.Duration) (bool, time.Duration) {
+			began := time.Now()
+			over := s.Soon(t.Context(), began.Add(longest))
+			return over, time.Since(began)
+		}
+		s := sit()
+		if over, took := soon(s, time.Minute); over || took != lobby.moment {
+			t.Errorf("nothing comes: over is %t after %s", over, took)
+		}
+		if over, took := soon(s, time.Millisecond); !over || took != time.Millisecond {
+			t.Errorf("longer than it may wait: over is %t after %s", over, took)
+		}
+		var crowd sync.WaitGroup
+		for range nearby {
+			one := sit()
+			crowd.Go(func() {
+				if over, _ := soon(one, time.Minute); !over {
+					t.Error("it was not over when its row came")
+				}
+				if row, err := one.Rise(t.Context()); row != "row 1" || err != nil {
+					t.Errorf("got %q, %v", row, err)
+				}
+			})
+		}
+		synctest.Wait()
+		if over, took := soon(s, time.Minute); over || took != 0 {
+			t.Errorf("one more than a few: over is %t after %s", over, took)
+		}
+		rows.put(1)
+		room.Wake()
+		crowd.Wait()
+		if row, err := s.Rise(t.Context()); row != "row 1" || err != nil {
+			t.Errorf("got %q, %v", row, err)
+		}
+	})
 }
