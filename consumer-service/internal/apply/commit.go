@@ -134,16 +134,16 @@ func (a *Applier) insertRows(ctx context.Context, tx pgx.Tx, rows []item, result
 	}
 	result.Applied = int(inserted.RowsAffected())
 	a.repeats(partition, result.Applied == 0)
-	return a.repeated(ctx, tx, rows, result)
+	return a.repeated(ctx, tx, columns, len(rows), result)
 }
 
-// repeated accounts for those of the rows that were there before result.Applied of them were inserted.
-func (a *Applier) repeated(ctx context.Context, db queryer, rows []item, result *Result) error {
-	result.AlreadyThere = len(rows) - result.Applied
+// repeated accounts for those of so many rows that were there before result.Applied of them were inserted.
+func (a *Applier) repeated(ctx context.Context, db queryer, columns []any, rows int, result *Result) error {
+	result.AlreadyThere = rows - result.Applied
 	if result.AlreadyThere == 0 || a.comparing == "" {
 		return nil
 	}
-	_, differing, err := a.compare(ctx, db, a.arrays(rows))
+	_, differing, err := a.compare(ctx, db, columns)
 	result.Differing = differing
 	return err
 }

@@ -120,8 +120,10 @@ func (a *Applier) commitParts(ctx context.Context, parts []*part) error {
 				return nil
 			})
 		}
-		for _, p := range parts {
-			statements.Queue(a.insert, a.arrays(p.rows)...).Exec(func(inserted pgconn.CommandTag) error {
+		columns := make([][]any, len(parts))
+		for i, p := range parts {
+			columns[i] = a.arrays(p.rows)
+			statements.Queue(a.insert, columns[i]...).Exec(func(inserted pgconn.CommandTag) error {
 				p.result = Result{Next: p.next(), Applied: int(inserted.RowsAffected())}
 				return nil
 			})
@@ -132,8 +134,8 @@ func (a *Applier) commitParts(ctx context.Context, parts []*part) error {
 		}
 		crash.Here("apply: checkpoint moved")
 		crash.Here("apply: rows inserted")
-		for _, p := range parts {
-			if err := a.repeated(ctx, conn, p.rows, &p.result); err != nil {
+		for i, p := range parts {
+			if err := a.repeated(ctx, conn, columns[i], len(p.rows), &p.result); err != nil {
 				return err
 			}
 		}
