@@ -241,16 +241,12 @@ func (a applying) inserted(ctx context.Context) (contest.Sample, error) {
 }
 
 // withDatabase gives the turn an empty database of its own.
-func (a applying) withDatabase(ctx context.Context, turn func(*rig.Database) (contest.Sample, error)) (sample contest.Sample, err error) {
+func (a applying) withDatabase(ctx context.Context, turn func(*rig.Database) (contest.Sample, error)) (contest.Sample, error) {
 	db, err := a.rig.Database(ctx, "apply")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, a.rig.Drop(context.WithoutCancel(ctx), db)) }()
-	if err := db.Settle(ctx); err != nil {
-		return nil, err
-	}
-	return turn(db)
+	return on(ctx, a.rig, db, turn)
 }
 
 // withTable gives the turn a database whose table is there and empty.
@@ -285,7 +281,7 @@ func (t *templates) drop(ctx context.Context, r *rig.Rig) error {
 }
 
 // withCopy gives the turn a copy of the template, which is made and filled first where there is none.
-func (a applying) withCopy(ctx context.Context, template **rig.Database, fill func(*rig.Database) error, turn func(*rig.Database) (contest.Sample, error)) (sample contest.Sample, err error) {
+func (a applying) withCopy(ctx context.Context, template **rig.Database, fill func(*rig.Database) error, turn func(*rig.Database) (contest.Sample, error)) (contest.Sample, error) {
 	if *template == nil {
 		db, err := a.rig.Database(ctx, "apply")
 		if err != nil {
@@ -296,13 +292,24 @@ func (a applying) withCopy(ctx context.Context, template **rig.Database, fill fu
 		}
 		*template = db
 	}
-	db, err := a.rig.Clone(ctx, *template)
+	return onCopy(ctx, a.rig, *template, turn)
+}
+
+// onCopy gives the turn a copy of a database.
+func onCopy[T any](ctx context.Context, r *rig.Rig, template *rig.Database, turn func(*rig.Database) (T, error)) (T, error) {
+	db, err := r.Clone(ctx, template)
 	if err != nil {
-		return nil, err
+		var none T
+		return none, err
 	}
-	defer func() { err = errors.Join(err, a.rig.Drop(context.WithoutCancel(ctx), db)) }()
+	return on(ctx, r, db, turn)
+}
+
+// on gives the turn the database, at rest, and drops it afterwards.
+func on[T any](ctx context.Context, r *rig.Rig, db *rig.Database, turn func(*rig.Database) (T, error)) (result T, err error) {
+	defer func() { err = errors.Join(err, r.Drop(context.WithoutCancel(ctx), db)) }()
 	if err := db.Settle(ctx); err != nil {
-		return nil, err
+		return result, err
 	}
 	return turn(db)
 }

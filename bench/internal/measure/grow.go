@@ -139,7 +139,7 @@ func (g growing) rows(ctx context.Context) (c contest.Curve, err error) {
 		"read by id, CPU of query-service and PostgreSQL", "read by id, p50 latency",
 	}
 	c.Lines, err = points(g, sizes, names, func(size int64) ([]float64, error) {
-		return g.copyOf(ctx, tables[size], func(db *rig.Database) ([]float64, error) {
+		return onCopy(ctx, g.rig, tables[size], func(db *rig.Database) ([]float64, error) {
 			read, err := g.read(ctx, db, size)
 			if err != nil {
 				return nil, err
@@ -149,19 +149,6 @@ func (g growing) rows(ctx context.Context) (c contest.Curve, err error) {
 		})
 	})
 	return c, err
-}
-
-// copyOf gives the turn a copy of a database.
-func (g growing) copyOf(ctx context.Context, template *rig.Database, turn func(*rig.Database) ([]float64, error)) (values []float64, err error) {
-	db, err := g.rig.Clone(ctx, template)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, g.rig.Drop(context.WithoutCancel(ctx), db)) }()
-	if err := db.Settle(ctx); err != nil {
-		return nil, err
-	}
-	return turn(db)
 }
 
 // read reads by id.
@@ -256,7 +243,7 @@ func (g growing) versions(ctx context.Context) (c contest.Curve, err error) {
 		return c, err
 	}
 	c.Lines, err = points(g, counts, []string{"time", "CPU of consumer-service and PostgreSQL"}, func(n int) ([]float64, error) {
-		return g.copyOf(ctx, databases[n], func(db *rig.Database) ([]float64, error) {
+		return onCopy(ctx, g.rig, databases[n], func(db *rig.Database) ([]float64, error) {
 			a := g.applying(topic, g.batch())
 			a.versions = n
 			sample, err := a.consume(ctx, db)
