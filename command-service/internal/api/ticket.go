@@ -28,14 +28,14 @@ func (a *API) answer(c echo.Context, path string, ticket accept.Ticket, err erro
 	id := ticket.ID.String()
 	header := c.Response().Header()
 	header.Set(echo.HeaderLocation, a.queryURL+path+id)
+	web.Log(c, slog.String("command_id", id))
 	if unknown {
-		web.Log(c, slog.String("command_id", id))
 		return &web.Failure{Err: err, TicketID: id} // G2: the client can look for it
 	}
 	if ticket.Position.Known() {
 		header.Set(ticketPosition, ticket.Position.String())
 	}
-	web.Log(c, slog.String("command_id", id), slog.String("topic", ticket.Position.Topic), slog.Int("partition", int(ticket.Position.Partition)),
+	web.Log(c, slog.String("topic", ticket.Position.Topic), slog.Int("partition", int(ticket.Position.Partition)),
 		slog.Int64("offset", ticket.Position.Offset))
 	header.Set("Cache-Control", "no-store")
 	status := http.StatusOK
