@@ -16,13 +16,13 @@ import (
 	"github.com/counterfoil/counterfoil/shared/service"
 )
 
-// Limits of a connection. A long poll lasts at most MaxWait, so writing may take a little longer than that.
+// Limits of a connection. A long poll lasts at most MaxWait, so writing may take WriteAnswer longer than that.
 const (
 	MaxWait       = 30 * time.Second
+	WriteAnswer   = 15 * time.Second
+	Idle          = 75 * time.Second // between two requests
 	readHeaders   = 5 * time.Second
 	readRequest   = 15 * time.Second
-	writeAnswer   = MaxWait + 15*time.Second
-	idle          = 75 * time.Second
 	maxHeader     = 16 << 10
 	stopRequests  = MaxWait + 5*time.Second
 	adminReadTime = 5 * time.Second
@@ -52,8 +52,8 @@ func Server(name string, log *slog.Logger, listener net.Listener, handler http.H
 		Handler:           handler,
 		ReadHeaderTimeout: readHeaders,
 		ReadTimeout:       readRequest,
-		WriteTimeout:      writeAnswer,
-		IdleTimeout:       idle,
+		WriteTimeout:      MaxWait + WriteAnswer,
+		IdleTimeout:       Idle,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}

@@ -11,12 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
-)
 
-// Limits of a connection, as those of web.Server.
-const (
-	idle        = 75 * time.Second
-	writeAnswer = 15 * time.Second
+	"github.com/counterfoil/counterfoil/shared/web"
 )
 
 // parked is a connection whose request waits.
@@ -110,7 +106,7 @@ func (p *parked) send(answer []byte) bool {
 	if answer == nil {
 		return false
 	}
-	_ = p.conn.SetWriteDeadline(time.Now().Add(writeAnswer))
+	_ = p.conn.SetWriteDeadline(time.Now().Add(web.WriteAnswer))
 	_, err := p.conn.Write(answer)
 	return err == nil && !p.last
 }
@@ -120,7 +116,7 @@ func (p *parked) another() bool {
 	p.request, p.spot = nil, nil
 	p.lot.mu.Lock()
 	if !p.lot.stopping {
-		_ = p.conn.SetReadDeadline(time.Now().Add(idle))
+		_ = p.conn.SetReadDeadline(time.Now().Add(web.Idle))
 	}
 	p.lot.mu.Unlock()
 	if len(p.first) == 0 && p.read() != nil {
