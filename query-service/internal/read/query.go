@@ -31,9 +31,8 @@ const PageBytes = 3 << 20
 var errFull = errors.New("the page is full")
 
 // Query gives the rows that a query in the language of package filter asks for, at most its limit and until PageBytes are
-// reached. A query that goes on
-// behind a page (its $after) is answered by the version that gave the page, whichever serves meanwhile. take is called for
-// rows of one version only.
+// reached. A query that goes on behind a page (its $after) is answered by the version that gave the page, whichever serves
+// meanwhile. take is called for rows of one version only.
 func (r *Reader) Query(ctx context.Context, t catalog.Target, source []byte, take Take) (Answer, error) {
 	after, err := filter.After(source)
 	if err != nil {
