@@ -93,12 +93,12 @@ var mutants = []mutant{
 		kafka, "TestG11_",
 	},
 	{
-		"the leader alone acknowledges", "shared/kafka/producer.go",
+		"the leader alone acknowledges", "shared/kafka/connect.go",
 		"cfg.Producer.RequiredAcks = sarama.WaitForAll", "cfg.Producer.RequiredAcks = sarama.WaitForLocal\n\tcfg.Producer.Idempotent = false",
 		commands, "TestG1_",
 	},
 	{
-		"the producer is not idempotent", "shared/kafka/producer.go",
+		"the producer is not idempotent", "shared/kafka/connect.go",
 		"cfg.Producer.Idempotent = true", "cfg.Producer.Idempotent = false",
 		commands, "TestG1_|TestG2_",
 	},
@@ -118,7 +118,7 @@ var mutants = []mutant{
 		commands, "TestG3_",
 	},
 	{
-		"keys are hashed as only Go does", "shared/kafka/producer.go",
+		"keys are hashed as only Go does", "shared/kafka/connect.go",
 		"sarama.NewMurmur2Partitioner", "sarama.NewHashPartitioner",
 		kafka, "TestG6_",
 	},
@@ -158,7 +158,7 @@ var mutants = []mutant{
 		apply, "TestG5_ARecordAt",
 	},
 	{
-		"records are given up while their callers wait", "shared/kafka/producer.go",
+		"records are given up while their callers wait", "shared/kafka/connect.go",
 		"p.patient(ctx))", "p.cfg.producing())",
 		kafka, "TestProducer_WaitsFor",
 	},
